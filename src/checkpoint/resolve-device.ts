@@ -142,4 +142,4 @@ function decoding(config: DecoderConfig): DecoderPass {
 }
 
 /** The graph computes every output; which of them are fetched is the session's business. */
-const READ_ALL = { layers: [], finalNorm: true, keepKv: true };
+const READ_ALL = { layers: [], finalNorm: true, kv: null };

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from "node:worker_threads";
 import { type PackedError, unpackError, workerFile } from "../../engine/runtime/worker-threads-node.ts";
@@ -37,6 +38,7 @@ export interface SandboxReply {
 const SANDBOX_HEAP_MB = 1024;
 /** Until a tokenizer is ready; the largest take seconds. */
 const OPEN_LIMIT_MS = 60_000;
+const OPEN_LOOK_MS = 1000;
 const MOST_OPEN_REPLY_BYTES = 64 << 20;
 /**
  * What all calls between two turns of the event loop may take together, since a signal is only heard when it turns:
@@ -48,6 +50,8 @@ const CALL_MS = 10;
 const CHARACTER_MS = 0.2;
 /** A program that is stopped (Ctrl-Z) and resumes later has waited for one of these. */
 const SLICE_MS = 100;
+/** A process that has had less CPU time than its limit is waited for longer, this many times at most. */
+const PATIENCE = 20;
 
 /**
  * Starts the process and has it open something.
@@ -123,7 +127,12 @@ async function firstAnswer(
   let abort = (): void => undefined;
   try {
     return await new Promise((resolve, reject) => {
-      timer = setTimeout(() => reject(tookTooLong(limits, OPEN_LIMIT_MS)), OPEN_LIMIT_MS);
+      const begun = performance.now();
+      let isOver: ((waitedMs: number) => boolean) | null = null;
+      timer = setInterval(() => {
+        isOver ??= createTimeLimit(parts, OPEN_LIMIT_MS);
+        if (isOver(performance.now() - begun)) reject(tookTooLong(limits, OPEN_LIMIT_MS));
+      }, OPEN_LOOK_MS);
       abort = () => reject(signal?.reason);
       signal?.addEventListener("abort", abort);
       worker.on("error", reject); // stays: without a listener, it would be uncaught
@@ -133,7 +142,7 @@ async function firstAnswer(
       });
     });
   } finally {
-    clearTimeout(timer);
+    clearInterval(timer);
     signal?.removeEventListener("abort", abort);
   }
 }
@@ -147,12 +156,14 @@ function createSandbox(parts: SandboxParts): Sandbox {
 
   const waitForAnswer = (limitMs: number, limits: CallLimits): BrokerAnswer => {
     let waitedMs = 0;
+    let isOver: ((waitedMs: number) => boolean) | null = null;
     while (Atomics.load(signal, 0) === 0) {
-      if (waitedMs >= limitMs) throw tookTooLong(limits, limitMs);
-      const slice = Math.min(SLICE_MS, limitMs - waitedMs);
       const begin = performance.now();
-      Atomics.wait(signal, 0, 0, slice);
-      waitedMs += Math.min(slice, performance.now() - begin);
+      Atomics.wait(signal, 0, 0, SLICE_MS);
+      waitedMs += Math.min(SLICE_MS, performance.now() - begin);
+      if (Atomics.load(signal, 0) !== 0) break; // at once, as a rule
+      isOver ??= createTimeLimit(parts, limitMs);
+      if (isOver(waitedMs)) throw tookTooLong(limits, limitMs);
     }
     return (receiveMessageOnPort(port) as { readonly message: BrokerAnswer }).message;
   };
@@ -188,6 +199,29 @@ function createSandbox(parts: SandboxParts): Sandbox {
       endProcess(parts);
     },
   };
+}
+
+/** Whether a process has had its time, given how long it has been waited for: its CPU time from now on, where the system tells. */
+function createTimeLimit({ pid }: SandboxParts, limitMs: number): (waitedMs: number) => boolean {
+  const before = cpuMsOf(pid);
+  return (waitedMs) => {
+    if (waitedMs < limitMs) return false;
+    const now = cpuMsOf(pid);
+    return before === null || now === null || now - before >= limitMs || waitedMs >= PATIENCE * limitMs;
+  };
+}
+
+/** CPU time that a process has had so far, where /proc says it. */
+function cpuMsOf(pid: number | undefined): number | null {
+  let stat: string;
+  try {
+    stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  } catch {
+    return null; // another system than Linux, or the process has ended
+  }
+  // behind the program's name, which may hold anything: utime and stime are fields 14 and 15 of all, in hundredths of a second
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return 10 * (Number(fields[11]) + Number(fields[12]));
 }
 
 /** @throws SepError `hostile-model` if the process gave no answer; `interrupted` */

@@ -50,7 +50,9 @@ export async function openEncoderSession(
     return {
       fixedLength,
       async run(inputs) {
-        const { [output]: tensor } = await session.run(makeFeeds(inputNames, inputs, fixedLength), [output]);
+        const { [output]: tensor } = await session.run(makeFeeds(inputNames, inputs, fixedLength), {
+          [output]: null,
+        });
         const { data, dims } = tensor as Tensor;
         return { values: data as Float32Array, shape: dims };
       },

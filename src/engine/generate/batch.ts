@@ -3,9 +3,9 @@ import type { DecoderSession } from "../session/decoder-session.ts";
 import {
   capacityFor,
   createKvRows,
+  createKvStepRoom,
   type KvBlock,
   type KvRows,
-  type KvStep,
   kvBytesPerToken,
   suffixCapacityFor,
 } from "../session/kv-block.ts";
@@ -110,6 +110,7 @@ export function createBatch<Owner extends BatchOwner>(
   /** What groups have in common, each once, by its place among the commons; null for nothing. */
   const shared: (KvBlock | null)[] = [];
   const commons = createKvRows(config, 1);
+  const room = createKvStepRoom(config);
   /** Of each group. */
   const commonOfGroup: (KvBlock | null)[] = [];
   const idle = countIdleRows(config, threads);
@@ -189,7 +190,7 @@ export function createBatch<Owner extends BatchOwner>(
     },
     run: () => {
       const commonOf = groups.map((_, group) => shared.indexOf(commonOfGroup[group] as KvBlock | null));
-      return runPass(session, { rows, groups, commonOf, idle, commons, prefixes, suffixes });
+      return runPass(session, { rows, groups, commonOf, idle, commons, prefixes, suffixes, room });
     },
   };
 }
@@ -232,11 +233,12 @@ interface BatchState<Owner extends BatchOwner> {
   readonly commons: KvRows;
   readonly prefixes: KvRows;
   readonly suffixes: KvRows;
+  readonly room: ReturnType<typeof createKvStepRoom>;
 }
 
 async function runPass<Owner extends BatchOwner>(
   session: DecoderSession,
-  { rows, groups, commonOf, idle, commons, prefixes, suffixes }: BatchState<Owner>,
+  { rows, groups, commonOf, idle, commons, prefixes, suffixes, room }: BatchState<Owner>,
 ): Promise<PassOutcome<Owner>> {
   const idles = Array.from({ length: idle }, (_, index) => index);
   const at = rows.map((row, index) => ({
@@ -251,6 +253,7 @@ async function runPass<Owner extends BatchOwner>(
     .map((each) => ({ ...each, reach: joinReaches(each.row) }));
   const tracing = at.filter(({ job }) => job.layers.length > 0);
   const layers = [...new Set(tracing.flatMap(({ job }) => job.layers))];
+  const kv = room(idle + rows.length, 1);
   const pass = await session.run({
     tokenIds: [...idles.map(() => IDLE_TOKEN), ...at.map(({ step }) => step.tokenId)],
     rows: idle + rows.length,
@@ -264,9 +267,9 @@ async function runPass<Owner extends BatchOwner>(
     traceRows: tracing.map(({ index }) => index),
     layers,
     finalNorm: false,
-    keepKv: true,
+    kv,
   });
-  suffixes.append(pass.kv as KvStep, idle);
+  suffixes.append(kv, idle);
   const { hiddenSize } = session.config;
   const residuals = new Map<ActiveRow<Owner>, Float32Array>();
   for (const [traced, { row, job }] of tracing.entries()) {

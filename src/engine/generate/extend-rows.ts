@@ -1,5 +1,5 @@
 import type { DecoderSession } from "../session/decoder-session.ts";
-import { appendKv, type KvBlock } from "../session/kv-block.ts";
+import { appendKv, createKvStepRoom, type KvBlock } from "../session/kv-block.ts";
 import type { TokenSums } from "../session/vocabulary.ts";
 
 /** Which token of which row: `offset` counts from the row's first new token. */
@@ -70,12 +70,14 @@ export async function extendRows(
   const residuals = trace.map(() => new Float32Array(layers.length * hiddenSize));
   const finalNorms = finalNorm ? trace.map(() => new Float32Array(hiddenSize)) : [];
   let suffix = before;
+  const room = createKvStepRoom(session.config);
 
   for (let start = 0; start < longest; start += chunkTokens) {
     signal?.throwIfAborted();
     const end = Math.min(start + chunkTokens, longest);
     const toPredict = placesWithin(predict, start, end);
     const toTrace = placesWithin(trace, start, end);
+    const kv = keepKv || end < longest ? room(tokens.length, end - start) : null;
     const pass = await session.run({
       tokenIds: tokens.flatMap((row) =>
         Array.from({ length: end - start }, (_, i) => row[start + i] ?? PADDING_ID),
@@ -88,7 +90,7 @@ export async function extendRows(
       traceRows: toTrace.map(({ flat }) => flat),
       layers,
       finalNorm,
-      keepKv: keepKv || end < longest,
+      kv,
     });
     for (const [i, { index }] of toPredict.entries()) sums[index] = pass.predicted[i] as TokenSums;
     if (toPredict.length === predict.length) {
@@ -108,7 +110,7 @@ export async function extendRows(
       });
       if (pass.finalNorm !== null) finalNorms[index]?.set(row(pass.finalNorm));
     });
-    if (pass.kv !== null) suffix = appendKv(session.config, suffix, pass.kv);
+    if (kv !== null) suffix = appendKv(session.config, suffix, kv);
   }
   return { suffix, logits: logits ?? new Float32Array(0), sums, residuals, finalNorms };
 }

@@ -37,7 +37,7 @@ export const DECODER_TENSORS = {
  * `common_slots`, `prefix_slots` [groups, kvHeads, R] and `common_slot_of_row`, `prefix_slot_of_row` [B, kvHeads]; by the kinds
  * of masks in use `full_mask` and `sliding_mask` [B, 1, 1, S, C + X + S + T + P], with P positions of padding; per layer
  * `common.{l}.k|v` [groups, kvHeads, C, headSize], `prefix.{l}.k|v` [groups, kvHeads, X, headSize], `suffix.{l}.k|v` [B, kvHeads, 1, T, headSize] and the output
- * `new.{l}.k|v` [B, kvHeads, 1, S, headSize].
+ * `new.{l}.k|v` [B, kvHeads, S, headSize].
  */
 export function declareDecoderTensors(
   graph: OnnxGraph,
@@ -56,7 +56,7 @@ export function declareDecoderTensors(
           headSize,
         ]);
       graph.input(names.cache("suffix", layer, half), "float32", ["B", kvHeadCount, 1, "T", headSize]);
-      graph.output(names.cache("new", layer, half), "float32", ["B", kvHeadCount, 1, "S", headSize]);
+      graph.output(names.cache("new", layer, half), "float32", ["B", kvHeadCount, "S", headSize]);
     }
   }
   for (const kind of maskKinds(config)) graph.input(names.mask(kind), "float32", ["B", 1, 1, "S", "width"]);

@@ -48,10 +48,16 @@ export interface AttentionShapes {
   readonly keys: TensorName;
   /** [B, S, kvHeads, G, headSize] */
   readonly queryGroups: TensorName;
-  /** [B, S, kvHeads, 1, headSize] */
+  /** [B, S, kvHeads, headSize] */
   readonly keyHeads: TensorName;
   /** [B, kvHeads, G, S, headSize] */
   readonly grouped: TensorName;
+  /** [B, kvHeads, G * S, headSize] */
+  readonly headQueries: TensorName;
+  /** [B, kvHeads, G * S, S] */
+  readonly headScores: TensorName;
+  /** [B, kvHeads, G, S, S] */
+  readonly newScores: TensorName;
   /** [B * kvHeads, G * S * headSize] */
   readonly queryBundles: TensorName;
   readonly shared: Readonly<Record<SharedSpan, SharedShapes>>;

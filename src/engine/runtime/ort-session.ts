@@ -1,4 +1,4 @@
-import type { InferenceSession, TensorConstructor } from "onnxruntime-node";
+import type { InferenceSession, Tensor as OrtTensor, TensorConstructor } from "onnxruntime-node";
 import type { ByteSource } from "../graph/weights.ts";
 import type { Session, SessionInput, Tensor, Tensors } from "./runtime.ts";
 
@@ -17,33 +17,37 @@ export const readExternalData = (
 
 /** A session of any build of onnxruntime, as the port has it. */
 export function wrapSession(session: InferenceSession, { Tensor, writesInPlace }: OrtBuild): Session {
-  const toOrt = (tensors: Tensors): InferenceSession.FeedsType =>
-    Object.fromEntries(
-      Object.entries(tensors).map(([name, { type, data, dims }]) => [name, new Tensor(type, data, dims)]),
-    );
-  const run = async (feeds: Tensors, outputs?: readonly string[]): Promise<Tensors> =>
-    fromOrt(await (outputs === undefined ? session.run(toOrt(feeds)) : session.run(toOrt(feeds), outputs)));
+  const toOrt = ({ type, data, dims }: Tensor): OrtTensor => new Tensor(type, data, dims);
   return {
     inputs: session.inputMetadata.map(describeInput),
     outputNames: session.outputNames,
     async run(feeds, outputs) {
-      if (outputs === undefined || isNames(outputs)) return run(feeds, outputs);
-      if (writesInPlace) return fromOrt(await session.run(toOrt(feeds), toOrt(outputs)));
-      const computed = await run(feeds, Object.keys(outputs));
-      for (const [name, { data }] of Object.entries(outputs)) {
-        (data as Float32Array).set((computed[name] as Tensor).data as Float32Array);
+      if (outputs === undefined) return fromOrt(await session.run(mapValues(feeds, toOrt)));
+      if (writesInPlace)
+        return fromOrt(
+          await session.run(
+            mapValues(feeds, toOrt),
+            mapValues(outputs, (given) => given && toOrt(given)),
+          ),
+        );
+      const computed = fromOrt(await session.run(mapValues(feeds, toOrt), Object.keys(outputs)));
+      for (const [name, given] of Object.entries(outputs)) {
+        if (given !== null) (given.data as Float32Array).set((computed[name] as Tensor).data as Float32Array);
       }
-      return outputs;
+      return computed;
     },
     [Symbol.asyncDispose]: () => session.release(),
   };
 }
 
+const mapValues = <Value, Result>(
+  record: Readonly<Record<string, Value>>,
+  change: (value: Value) => Result,
+): Record<string, Result> =>
+  Object.fromEntries(Object.entries(record).map(([key, value]) => [key, change(value)]));
+
 /** onnxruntime's tensors have what the port's have; graphs of ours give no other types. */
 const fromOrt = (tensors: InferenceSession.ReturnType): Tensors => tensors as unknown as Tensors;
-
-const isNames = (outputs: readonly string[] | Tensors): outputs is readonly string[] =>
-  Array.isArray(outputs);
 
 const describeInput = (input: InferenceSession.ValueMetadata): SessionInput =>
   input.isTensor

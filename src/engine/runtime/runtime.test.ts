@@ -68,7 +68,7 @@ describe.each([
       const model = buildModel(memorySource("weights.bin", WEIGHT));
       const options = { threads: 1, memory, optimise: false };
       await using session = await runtime.createSession(model, options);
-      expect(Object.keys(await session.run(FEEDS, ["double"]))).toEqual(["double"]);
+      expect(Object.keys(await session.run(FEEDS, { double: null }))).toEqual(["double"]);
       const double = new Float32Array(6);
       await session.run(FEEDS, { double: floatTensor(double.subarray(1, 5), [2, 2]) });
       expect([...double]).toEqual([0, ...Y.map((value) => 2 * value), 0]);

@@ -41,9 +41,9 @@ export interface Session extends AsyncDisposable {
   readonly outputNames: readonly string[];
   /**
    * @param feeds every input by its name; arrays that are fed are read in place
-   * @param outputs names of those wanted, or tensors whose arrays are written in place; all by default
+   * @param outputs those wanted, each with the tensor whose array it is written into, or null for a new one; all by default
    */
-  run(feeds: Tensors, outputs?: readonly string[] | Tensors): Promise<Tensors>;
+  run(feeds: Tensors, outputs?: Readonly<Record<string, Tensor | null>>): Promise<Tensors>;
 }
 
 export interface SessionInput {

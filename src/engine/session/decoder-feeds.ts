@@ -7,7 +7,7 @@ import { DECODER_TENSORS as names } from "../graph/decoder-tensors.ts";
 import { inverseFrequencies, ropeTables, rotaryMagnitude, rotaryPairs } from "../graph/rope.ts";
 import type { StoredWeight } from "../graph/weights.ts";
 import { floatTensor, integerTensor, type Tensor, type Tensors } from "../runtime/runtime.ts";
-import { emptyKvBlock, type KvBlock, kvFeeds } from "./kv-block.ts";
+import { emptyKvBlock, type KvBlock, type KvStep, kvFeeds } from "./kv-block.ts";
 import type { Drawing } from "./vocabulary.ts";
 
 /** One forward pass over S new tokens in each of B rows. */
@@ -36,8 +36,8 @@ export interface DecoderPass {
   readonly layers: readonly number[];
   /** Also read the stream after the final norm. */
   readonly finalNorm: boolean;
-  /** Return the new keys and values; a pass that nothing follows does without the copy. */
-  readonly keepKv: boolean;
+  /** Where the new keys and values are written; a pass that nothing follows does without. */
+  readonly kv: KvStep | null;
 }
 
 /** A span that rows share: one row of the block per group. */

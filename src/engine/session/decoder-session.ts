@@ -3,7 +3,7 @@ import type { DecoderConfig } from "../graph/decoder-config.ts";
 import { DECODER_TENSORS as names } from "../graph/decoder-tensors.ts";
 import type { StoredWeight } from "../graph/weights.ts";
 import { blameDevice, type DeviceName, requireContent } from "../runtime/device.ts";
-import { type GraphModel, type Runtime, readFloats } from "../runtime/runtime.ts";
+import { type GraphModel, type Runtime, readFloats, type Tensor } from "../runtime/runtime.ts";
 import {
   createDecoderFeeds,
   type DecoderPass,
@@ -11,7 +11,7 @@ import {
   pastLengths,
   readsWholeLogits,
 } from "./decoder-feeds.ts";
-import { type KvStep, kvOutputs, readKvStep } from "./kv-block.ts";
+import { kvOutputs } from "./kv-block.ts";
 import { type DrawnSums, readVocabulary, VOCABULARY_OUTPUTS } from "./vocabulary.ts";
 
 export interface DecoderPassResult {
@@ -23,7 +23,6 @@ export interface DecoderPassResult {
   readonly residuals: readonly Float32Array[];
   /** [traceRows, D], or null when not asked for. */
   readonly finalNorm: Float32Array | null;
-  readonly kv: KvStep | null;
 }
 
 /** A decoder graph that is loaded. Several passes may run at the same time. */
@@ -62,7 +61,7 @@ export async function openDecoderSession(
       const tokens = pass.tokenIds.length / pass.rows;
       requirePositions(config, Math.max(...pastLengths(config, pass)) + tokens);
       const outputs = await session
-        .run(await createFeeds(pass), outputNames(config, pass))
+        .run(await createFeeds(pass), outputTensors(config, pass))
         .catch((error) => blameDevice(device, "failed in a forward pass", error));
       const read = (name: string): Float32Array => readFloats(outputs, name);
       const readSum = (name: string): Float32Array => requireContent(device, read(name));
@@ -75,7 +74,6 @@ export async function openDecoderSession(
         predicted: pass.logitRows.length > 0 ? readVocabulary(outputs, pass.logitRows.length) : [],
         residuals: pass.traceRows.length > 0 ? pass.layers.map(readResidual) : [],
         finalNorm: pass.finalNorm && pass.traceRows.length > 0 ? readSum(names.finalNorm) : null,
-        kv: pass.keepKv ? readKvStep(config, tokens, outputs) : null,
       };
     },
     async [Symbol.asyncDispose]() {
@@ -117,13 +115,16 @@ function requirePositions({ maxPositions, modelType }: DecoderConfig, needed: nu
   );
 }
 
-function outputNames(config: DecoderConfig, pass: DecoderPass): string[] {
+/** The outputs that a pass wants: where they are written, or null where the runtime makes room for them. */
+function outputTensors(config: DecoderConfig, pass: DecoderPass): Record<string, Tensor | null> {
   const wanted: string[] = pass.logitRows.length > 0 ? [...VOCABULARY_OUTPUTS] : [];
   if (readsWholeLogits(pass)) wanted.push(names.logits);
   if (pass.traceRows.length > 0) {
     wanted.push(...pass.layers.map(names.residual));
     if (pass.finalNorm) wanted.push(names.finalNorm);
   }
-  if (pass.keepKv) wanted.push(...kvOutputs(config));
-  return wanted;
+  return {
+    ...Object.fromEntries(wanted.map((name) => [name, null])),
+    ...(pass.kv === null ? {} : kvOutputs(config, pass.kv)),
+  };
 }

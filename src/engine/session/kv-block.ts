@@ -1,7 +1,7 @@
 import type { SharedSpan } from "../graph/attention-masks.ts";
 import type { DecoderConfig } from "../graph/decoder-config.ts";
 import { DECODER_TENSORS as names } from "../graph/decoder-tensors.ts";
-import { floatTensor, readFloats, type Tensor, type Tensors } from "../runtime/runtime.ts";
+import { floatTensor, type Tensor, type Tensors } from "../runtime/runtime.ts";
 
 /** What only this file looks into, so that keys and values can stay on a device once a runtime keeps them there. */
 const STORAGE: unique symbol = Symbol("keys and values");
@@ -26,6 +26,7 @@ export interface KvBlock {
 
 /** New keys and values of `tokens` tokens in each row. */
 export interface KvStep {
+  readonly rows: number;
   readonly tokens: number;
   /** As in a block whose capacity is `tokens`. */
   readonly [STORAGE]: KvArrays;
@@ -290,16 +291,33 @@ export function kvFeeds(
   return feeds;
 }
 
-/** Names of the decoder graph's outputs with new keys and values. */
-export const kvOutputs = ({ blockCount }: KvSizes): string[] =>
-  Array.from({ length: blockCount }, (_, layer) => layer).flatMap((layer) => [
-    names.cache("new", layer, "k"),
-    names.cache("new", layer, "v"),
-  ]);
+/**
+ * Room for the new keys and values of one pass after another: each gets the same arrays again, as long as they are large
+ * enough. Fresh ones for every step are megabytes of garbage, which take longer to collect than to fill.
+ */
+export function createKvStepRoom(sizes: KvSizes): (rows: number, tokens: number) => KvStep {
+  let block = emptyKvBlock(sizes, 0);
+  return (rows, tokens) => {
+    if (rows * tokens > block.rows * block.capacity)
+      block = createKvBlock(sizes, { lengths: new Array<number>(rows).fill(0), capacity: tokens }, zeros);
+    return { rows, tokens, [STORAGE]: block[STORAGE] };
+  };
+}
 
-/** New keys and values as the decoder graph returns them. */
-export function readKvStep({ blockCount }: KvSizes, tokens: number, outputs: Tensors): KvStep {
-  const read = (side: "k" | "v"): Float32Array[] =>
-    Array.from({ length: blockCount }, (_, layer) => readFloats(outputs, names.cache("new", layer, side)));
-  return { tokens, [STORAGE]: { keys: read("k"), values: read("v") } };
+/** The decoder graph's outputs with new keys and values, which are written into a step's arrays. */
+export function kvOutputs({ blockCount, kvHeadCount, headSize }: KvSizes, step: KvStep): Tensors {
+  const size = step.rows * kvHeadCount * step.tokens * headSize;
+  const shape = [step.rows, kvHeadCount, step.tokens, headSize];
+  const { keys, values } = step[STORAGE];
+  const outputs: Record<string, Tensor> = {};
+  for (let layer = 0; layer < blockCount; layer++)
+    for (const [half, arrays] of [
+      ["k", keys],
+      ["v", values],
+    ] as const)
+      outputs[names.cache("new", layer, half)] = floatTensor(
+        (arrays[layer] as Float32Array).subarray(0, size),
+        shape,
+      );
+  return outputs;
 }

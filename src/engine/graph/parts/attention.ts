@@ -37,22 +37,22 @@ export function addSelfAttention(
  * A row's own spans are multiplied one head at a time: onnxruntime multiplies a vector by a matrix where it lies, but copies
  * a matrix that meets several vectors first, which takes longer than the product with a few. The scores end in padding, so
  * that a capacity that grows moves no number to another lane of the vectors that sum them.
- * @returns [N, H * headSize]; writes the new keys and values [B, kvHeads, 1, S, headSize] as graph outputs
+ * @returns [N, H * headSize]; writes the new keys and values [B, kvHeads, S, headSize] as graph outputs
  */
 export function addAttention(scope: GraphScope, layer: number, { q, k, v }: Projections): TensorName {
   const { graph, config, shapes, cache } = scope;
   const newKeys = cache("new", layer, "k");
   const newValues = cache("new", layer, "v");
   const keys = graph.add("Reshape", [addScale(scope, layer, k), shapes.keyHeads]);
-  graph.addNamed("Transpose", [keys], [newKeys], { perm: [0, 2, 3, 1, 4] });
+  graph.addNamed("Transpose", [keys], [newKeys], { perm: [0, 2, 1, 3] });
   const values = graph.add("Reshape", [v, shapes.keyHeads]);
-  graph.addNamed("Transpose", [values], [newValues], { perm: [0, 2, 3, 1, 4] });
+  graph.addNamed("Transpose", [values], [newValues], { perm: [0, 2, 1, 3] });
   const split = graph.add("Reshape", [q, shapes.queryGroups]);
   const queries = graph.add("Transpose", [split], { perm: [0, 2, 3, 1, 4] });
 
   const scores = addMaskedScores(scope, layer, [
     ...SHARED_SPANS.map((span) => addSharedScores(scope, layer, span, queries)),
-    addKeyProduct(scope, queries, newKeys, 5),
+    addNewScores(scope, queries, newKeys),
     addKeyProduct(scope, queries, cache("suffix", layer, "k"), 5),
     shapes.padding,
   ]);
@@ -64,7 +64,7 @@ export function addAttention(scope: GraphScope, layer: number, { q, k, v }: Proj
 
   const fromOwn = graph.add("Add", [
     addValueProduct(scope, onSuffix, cache("suffix", layer, "v")),
-    graph.add("MatMul", [onNew, newValues]),
+    addNewValues(scope, onNew, newValues),
   ]);
   const mixed = SHARED_SPANS.reduce(
     (sum, span) => graph.add("Add", [addSharedValues(scope, layer, span, onShared[span]), sum]),
@@ -114,6 +114,19 @@ function addSharedValues(
   const ofSlots = addReshape(graph, mixed, own.slotQueryBundles);
   const ofRows = graph.add("Gather", [ofSlots, inputs.slotOfRow[span]], { axis: 0 });
   return addReshape(graph, ofRows, shapes.grouped);
+}
+
+/** @param queries [B, kvHeads, G, S, headSize]; @param keys [B, kvHeads, S, headSize]; @returns [B, kvHeads, G, S, S] */
+function addNewScores(scope: GraphScope, queries: TensorName, keys: TensorName): TensorName {
+  const { graph, shapes } = scope;
+  const folded = addReshape(graph, queries, shapes.headQueries);
+  return addReshape(graph, addKeyProduct(scope, folded, keys, 4), shapes.newScores);
+}
+
+/** @param weights [B, kvHeads, G, S, S]; @param values [B, kvHeads, S, headSize]; @returns [B, kvHeads, G, S, headSize] */
+function addNewValues({ graph, shapes }: GraphScope, weights: TensorName, values: TensorName): TensorName {
+  const folded = addReshape(graph, weights, shapes.headScores);
+  return addReshape(graph, graph.add("MatMul", [folded, values]), shapes.grouped);
 }
 
 /** Takes a size of zero as it stands: a prefix may be empty. */
@@ -239,8 +252,11 @@ export function addAttentionShapes(
     queries: join(batch, constant(headCount * headSize)),
     keys: join(batch, constant(kvHeadCount * headSize)),
     queryGroups: join(batch, constant(kvHeadCount, group, headSize)),
-    keyHeads: join(batch, constant(kvHeadCount, 1, headSize)),
+    keyHeads: join(batch, constant(kvHeadCount, headSize)),
     grouped: join(rows, heads, constant(group), tokens, size),
+    headQueries: join(rows, heads, queriesPerRow, size),
+    headScores: join(rows, heads, queriesPerRow, tokens),
+    newScores: join(rows, heads, constant(group), tokens, tokens),
     queryBundles: join(rowBundles, queryBundle),
     shared,
     spans: join(capacities.common, capacities.prefix, tokens, suffix, padding),
