@@ -35,6 +35,10 @@ try {
     const page = await browser.newPage({ viewport, colorScheme, reducedMotion: "reduce" });
     await page.goto(`${address}#q=${encodeURIComponent(question)}&token=-1`);
     await page.locator(".fork svg").waitFor();
+    // once more: the first answer waits for the browser's compiler
+    await page.getByRole("button", { name: "Ask", exact: true }).click();
+    await page.locator(".fork svg").waitFor({ state: "detached" });
+    await page.locator(".fork svg").waitFor();
     await page.screenshot({ path: pathOf(name) });
     await page.close();
   }
