@@ -84,9 +84,7 @@ function shareDifficulty({ questions, answers, auroc: area, wrong }, set) {
         const label = Math.SQRT1_2 * (difficulty + gaussian()) > border ? 1 : 0;
         side.questionIds.push(`q${question}`);
         side.labels.push(label);
-        side.scores.push(
-          shift * label + Math.sqrt(0.3) * common + Math.sqrt(0.35) * (steady + gaussian()),
-        );
+        side.scores.push(shift * label + Math.sqrt(0.3) * common + Math.sqrt(0.35) * (steady + gaussian()));
       }
     }
   }
@@ -95,7 +93,9 @@ function shareDifficulty({ questions, answers, auroc: area, wrong }, set) {
 
 /** Promises of leaving early and of routing, on as many new questions as they were calibrated on. */
 function printPromises(sets, percent) {
-  console.log("\n| promise | calibration questions | target | mean risk on new questions | studies that kept it |");
+  console.log(
+    "\n| promise | calibration questions | target | mean risk on new questions | studies that kept it |",
+  );
   console.log("|---|---|---|---|---|");
   for (const questions of [45, 150])
     for (const promise of ["realised", "expected"]) {
@@ -180,7 +180,11 @@ function printSeeds(sets, percent) {
       const truth = share(studies.map((study) => study[score].expected));
       const covered = (ratioOf) =>
         percent(
-          share(studies.map((study) => contains(correctedInterval(study[score].found, ratioOf(study), 0.95), truth))),
+          share(
+            studies.map((study) =>
+              contains(correctedInterval(study[score].found, ratioOf(study), 0.95), truth),
+            ),
+          ),
         );
       const shares = [
         covered(({ test, train, val }) => test / (train + val)),
