@@ -160,7 +160,7 @@ function describePlace({ position, pooling }: Probe): string {
 const LABELS = {
   "final-incorrect": "incorrect: label 1 is a wrong answer",
   "step-incorrect": "incorrect: label 1 is a step whose arithmetic does not hold",
-  spans: "incorrect: label 1 is a stretch that the user labelled so",
+  spans: "incorrect: label 1 is a stretch that the user labeled so",
   inconsistent: "incorrect: label 1 is a part of an answer that the question's other samples do not entail",
   clusters: "incorrect: label 1 is a part of an answer from whose end answers go on to different meanings",
   "not-settled": "incorrect: label 1 is a step from which the model would not answer as it does in the end",

@@ -48,7 +48,7 @@ export const CLUSTER_ESTIMATES: readonly Estimate[] = [
   },
   {
     name: "nature_semantic_entropy",
-    title: "Semantic entropy, length-normalised",
+    title: "Semantic entropy, length-normalized",
     formula: "-sum_c p_c ln p_c, p_c = sum_{i in c} exp l_i / sum_i exp l_i",
     needs: ["mean_logprobs"],
     range: "0 to ln K nats",
@@ -140,7 +140,7 @@ function surprisal(
 ): Estimate[] {
   return variants.map(([name, aggregate, source]) => ({
     name,
-    title: `Mean surprisal of a cluster, ${TITLES[aggregate]}, ${weight === "l_i" ? "length-normalised" : "whole sequences"}`,
+    title: `Mean surprisal of a cluster, ${TITLES[aggregate]}, ${weight === "l_i" ? "length-normalized" : "whole sequences"}`,
     formula: FORMULAS[aggregate].replaceAll("w_i", weight),
     needs: [need],
     range: aggregate === "sum_normalized" ? "0 nats and more" : "nats",

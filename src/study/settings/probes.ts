@@ -112,7 +112,7 @@ export const DATASET_SETTINGS = inGroup("Probes", {
   ),
   label: setting(
     z.enum(["auto", ...ROW_LABELS]).default("auto"),
-    "What label 1 of a row means: the answer ends wrong, the arithmetic of the step does not hold, or what the user labelled the stretch, or what `sep label` measured (inconsistent, clusters). auto: spans at that position, else final-incorrect; docs/places.md.",
+    "What label 1 of a row means: the answer ends wrong, the arithmetic of the step does not hold, or what the user labeled the stretch, or what `sep label` measured (inconsistent, clusters). auto: spans at that position, else final-incorrect; docs/places.md.",
   ),
   labelThreshold: setting(
     z.union([z.literal("auto"), z.number().min(0)]).default("auto"),
