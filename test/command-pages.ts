@@ -62,9 +62,15 @@ const describeDefault = ({ defaultText, fallback }: DescribedSetting): string =>
 
 const describeMeaning = ({ help }: DescribedSetting): string => linkPages(help.replaceAll("|", "\\|"));
 
-/** Pages that a help text names are links here; braces would be read as code by the site. */
+/** Help as Markdown: the pages that it names are links, and options and what is in brackets are code, which the site leaves as it is. */
 const linkPages = (text: string): string =>
   text
-    .replace(/docs\/([a-z-]+)\.md/g, "[$1](../$1.md)")
-    .replace(/\{[^{}`]*\}/g, "`$&`")
-    .replace(/(?<!`)<[^>`]*>/g, "`$&`");
+    .split(/(`[^`]*`)/)
+    .map((part, i) =>
+      i % 2 === 1
+        ? part
+        : part
+            .replace(/docs\/([a-z-]+)\.md/g, "[$1](../$1.md)")
+            .replace(/\{[^{}]*\}|<[^<>]*>|(?<![\w-])--[a-z][a-z-]*/g, "`$&`"),
+    )
+    .join("");

@@ -58,7 +58,7 @@ export const PROBE_EXPORT: Command = defineCommand({
     probe: operand("FILE", "The probe's .json file, with its weights beside it."),
     format: setting(
       z.enum(PROBE_EXPORT_FORMATS).default("portable"),
-      "Format to write; docs/probes.md says what each contains.",
+      "Format to write; docs/probe-files.md says what each contains.",
     ),
     to: text("FILE", "Output file.", "beside the probe, with its name"),
     force: OUTPUT.force,
