@@ -16,8 +16,10 @@ export function writeCommandPages(commands: readonly Command[]): Map<string, str
 
 function writePage(commands: readonly Command[]): string {
   const [first] = commands as [Command];
-  const note = "<!-- Generated from src/cli and src/study/settings: UPDATE_DOCS=1 npx vitest run test/docs.test.ts -->";
-  if (commands.length === 1) return [`# sep ${first.name}`, note, ...describe(first, "##")].join("\n\n").concat("\n");
+  const note =
+    "<!-- Generated from src/cli and src/study/settings: UPDATE_DOCS=1 npx vitest run test/docs.test.ts -->";
+  if (commands.length === 1)
+    return [`# sep ${first.name}`, note, ...describe(first, "##")].join("\n\n").concat("\n");
   const sections = commands.flatMap((command) => [`## sep ${command.name}`, ...describe(command, "###")]);
   return [`# sep ${first.name.split(" ")[0]}`, note, ...sections].join("\n\n").concat("\n");
 }

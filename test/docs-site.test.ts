@@ -25,7 +25,13 @@ const TYPES: Readonly<Record<string, string>> = {
   ".svg": "image/svg+xml",
   ".json": "application/json",
 };
-const OPENED = ["index.html", "docs/index.html", "docs/semantic-entropy.html", "docs/cli/run.html", "docs/estimates.html"];
+const OPENED = [
+  "index.html",
+  "docs/index.html",
+  "docs/semantic-entropy.html",
+  "docs/cli/run.html",
+  "docs/estimates.html",
+];
 const VIEWS = [390, 1400].flatMap((width) =>
   (["light", "dark"] as const).map((colorScheme) => ({ width, colorScheme })),
 );
@@ -70,7 +76,10 @@ describe("the documentation's site", { tags: ["long"] }, () => {
     page.on("request", (asked) => {
       if (!asked.url().startsWith(origin) && !/^(data|blob):/.test(asked.url())) complaints.push(asked.url());
     });
-    page.on("response", (reply) => reply.status() >= 400 && complaints.push(`${reply.status()} ${reply.url()}`));
+    page.on(
+      "response",
+      (reply) => reply.status() >= 400 && complaints.push(`${reply.status()} ${reply.url()}`),
+    );
     await page.goto(`${origin}${BASE}${path}`, { waitUntil: "networkidle" });
     return [page, complaints];
   }

@@ -55,7 +55,10 @@ export default defineConfig({
   base: ANY_BASE,
   // the whole repository, so that README and docs link to each other as they do on GitHub
   srcDir: "..",
-  srcExclude: ["{.ci,.github,api,apps,dist,notebooks,questions,site,src,test}/**", "packages/*/{src,test}/**"],
+  srcExclude: [
+    "{.ci,.github,api,apps,dist,notebooks,questions,site,src,test}/**",
+    "packages/*/{src,test}/**",
+  ],
   rewrites: { "README.md": "index.md" },
   outDir: "../site",
   cacheDir: "../node_modules/.cache/vitepress",

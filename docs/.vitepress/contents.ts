@@ -20,7 +20,10 @@ export function readContents(): ContentsItem[] {
   let items: ContentsItem[] = [];
   for (const line of read("index.md").split("\n")) {
     const [, marks, heading] = /^(##+) (.*)/.exec(line) ?? [];
-    if (marks === "##") parts.push({ text: heading as string, items: (items = []) });
+    if (marks === "##") {
+      items = [];
+      parts.push({ text: heading as string, items });
+    }
     if (marks === "###") {
       items = [];
       parts.at(-1)?.items.push({ text: heading as string, items });
@@ -33,13 +36,18 @@ export function readContents(): ContentsItem[] {
 }
 
 function readCommands(): ContentsItem[] {
-  const pages = [...read("cli.md").matchAll(/^\| \[`sep [^\]]+`\]\(cli\/([a-z-]+)\.md\)/gm)].map(([, page]) => page);
+  const pages = [...read("cli.md").matchAll(/^\| \[`sep [^\]]+`\]\(cli\/([a-z-]+)\.md\)/gm)].map(
+    ([, page]) => page,
+  );
   return [...new Set(pages)].map((page) => ({ text: `sep ${page}`, link: `/docs/cli/${page}` }));
 }
 
 /** All pages of the contents, in order, without those that only a heading has. */
 export const listPages = (items: readonly ContentsItem[]): string[] =>
-  items.flatMap(({ link, items: below = [] }) => [...(link === undefined ? [] : [link]), ...listPages(below)]);
+  items.flatMap(({ link, items: below = [] }) => [
+    ...(link === undefined ? [] : [link]),
+    ...listPages(below),
+  ]);
 
 /**
  * The anchor of a heading as GitHub makes it, so that links work there and on the site: lower case, spaces as dashes, letters,

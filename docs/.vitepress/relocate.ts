@@ -24,10 +24,19 @@ export function makeRelocatable(folder: string): void {
 const REWRITES: Readonly<Record<string, (text: string, up: string) => string>> = {
   ".html": (text, up) =>
     text
-      .replace("<head>", `<head>\n    <script>${BASE}=new URL(${JSON.stringify(up)},location.href).pathname</script>`)
-      .replace(/(window\.__VP_SITE_DATA__=JSON\.parse\("(?:[^"\\]|\\.)*"\))/, `$1;window.__VP_SITE_DATA__.base=${BASE}`)
+      .replace(
+        "<head>",
+        `<head>\n    <script>${BASE}=new URL(${JSON.stringify(up)},location.href).pathname</script>`,
+      )
+      .replace(
+        /(window\.__VP_SITE_DATA__=JSON\.parse\("(?:[^"\\]|\\.)*"\))/,
+        `$1;window.__VP_SITE_DATA__.base=${BASE}`,
+      )
       .replaceAll(`"${ANY_BASE}`, `"${up}`),
   ".css": (text, up) => text.replaceAll(ANY_BASE, up),
   ".js": (text) =>
-    text.replaceAll(`"${ANY_BASE}`, `${BASE}+"`).replaceAll(`'${ANY_BASE}`, `${BASE}+'`).replaceAll(`\`${ANY_BASE}`, `\`\${${BASE}}`),
+    text
+      .replaceAll(`"${ANY_BASE}`, `${BASE}+"`)
+      .replaceAll(`'${ANY_BASE}`, `${BASE}+'`)
+      .replaceAll(`\`${ANY_BASE}`, `\`\${${BASE}}`),
 };

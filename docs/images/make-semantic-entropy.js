@@ -48,7 +48,8 @@ const EXAMPLES = [
   },
 ];
 
-const text = (x, y, words, attributes = "") => `<text x="${x}" y="${y}"${attributes && ` ${attributes}`}>${words}</text>`;
+const text = (x, y, words, attributes = "") =>
+  `<text x="${x}" y="${y}"${attributes && ` ${attributes}`}>${words}</text>`;
 
 function drawExample({ question, samples, meanings, verdict }, top) {
   const entropy = discreteSemanticEntropy(samples.map(([, cluster]) => cluster));

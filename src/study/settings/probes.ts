@@ -167,7 +167,10 @@ export const FITTING = inGroup("Probes", {
     z.union([z.literal("cv"), z.number().gt(0)]).default("cv"),
     "Inverse strength of the L2 penalty. cv: chosen by cross-validation over the training questions.",
   ),
-  classWeight: setting(z.enum(["none", "balanced"]).default("none"), "Class weights in the fit. balanced: both classes weigh the same."),
+  classWeight: setting(
+    z.enum(["none", "balanced"]).default("none"),
+    "Class weights in the fit. balanced: both classes weigh the same.",
+  ),
 });
 
 /** How a probe reads the tokens of a span, in `sep train`. */
