@@ -126,8 +126,8 @@ describe("the documentation's site", { tags: ["long"] }, () => {
       await page.locator(".VPSidebar").getByRole("link", { name: "What semantic entropy is" }).click();
       await page.waitForURL(`**${BASE}docs/semantic-entropy.html`);
       expect(await page.locator("h1").innerText()).toContain("What semantic entropy is");
-      const picture = page.locator('main img[src*="semantic-entropy"]');
-      await expect.poll(() => picture.evaluate("(img) => img.naturalWidth", picture)).toBeGreaterThan(100);
+      const width = `document.querySelector('main img[src*="semantic-entropy"]')?.naturalWidth`;
+      await expect.poll(() => page.evaluate(width)).toBeGreaterThan(100);
       await page.locator(".VPNavBarSearch button").first().click();
       await page.locator("#localsearch-input").fill("exchangeable");
       const found = page.locator("#localsearch-list a");

@@ -5,6 +5,9 @@ import { type DefaultTheme, defineConfig, type MarkdownOptions } from "vitepress
 import { type ContentsItem, readContents, slugify } from "./contents.ts";
 import { ANY_BASE, makeRelocatable } from "./relocate.ts";
 
+/** Three answers of one meaning, and one of another. */
+const ICON =
+  '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><g fill="#4f8fd0"><circle cx="4" cy="4" r="3"/><circle cx="12" cy="4" r="3"/><circle cx="4" cy="12" r="3"/></g><circle cx="12" cy="12" r="3" fill="#e0912f"/></svg>';
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const { description } = JSON.parse(readFileSync(`${ROOT}package.json`, "utf8")) as { description: string };
 
@@ -52,7 +55,8 @@ export default defineConfig({
   title: "semantic-entropy-probes",
   description,
   lang: "en-US",
-  base: ANY_BASE,
+  // a server for writing needs none
+  base: process.argv.includes("dev") ? "/" : ANY_BASE,
   // the whole repository, so that README and docs link to each other as they do on GitHub
   srcDir: "..",
   srcExclude: [
@@ -69,6 +73,7 @@ export default defineConfig({
   },
   // the largest is the index of the local search
   vite: { build: { chunkSizeWarningLimit: 2000 } },
+  head: [["link", { rel: "icon", href: `data:image/svg+xml,${encodeURIComponent(ICON)}` }]],
   themeConfig: {
     nav: [
       { text: "Documentation", link: "/docs/" },
