@@ -64,15 +64,14 @@ const describeDefault = ({ defaultText, fallback }: DescribedSetting): string =>
 
 const describeMeaning = ({ help }: DescribedSetting): string => linkPages(help.replaceAll("|", "\\|"));
 
-/** Help as Markdown: the pages that it names are links, and options and what is in brackets are code, which the site leaves as it is. */
+/** Help as Markdown: pages that it names are links; files, options and what is in brackets are code, which the site leaves as it is. */
 const linkPages = (text: string): string =>
   text
     .split(/(`[^`]*`)/)
     .map((part, i) =>
-      i % 2 === 1
-        ? part
-        : part
-            .replace(/docs\/([a-z-]+)\.md/g, "[$1](../$1.md)")
-            .replace(/\{[^{}]*\}|<[^<>]*>|(?<![\w-])--[a-z][a-z-]*/g, "`$&`"),
+      i % 2 === 1 ? part : part.replace(/docs\/([a-z-]+)\.md/g, "[$1](../$1.md)").replace(CODE, "`$&`"),
     )
     .join("");
+
+const CODE =
+  /\b(?:data|artifacts|seeds|shards)\/(?:[\w{}*/-]|[.,](?=\w))*|\{[^{}]*\}|<[^<>]*>|(?<![\w-])--[a-z][a-z-]*/g;

@@ -15,7 +15,7 @@ const KUHN = "Kuhn et al. 2023";
 const OATML = "OATML/semantic-entropy-probes";
 const FORMULA = "formula in Python";
 
-const TITLES = { sum: "shifted by 5", sum_normalized: "normalised", mean: "mean of its samples" } as const;
+const TITLES = { sum: "shifted by 5", sum_normalized: "normalized", mean: "mean of its samples" } as const;
 const FORMULAS = {
   sum: "-mean_c (ln sum_{i in c} exp w_i - 5)",
   sum_normalized: "-mean_c ln (sum_{i in c} exp w_i / sum_i exp w_i)",
