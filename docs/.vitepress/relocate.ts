@@ -17,7 +17,8 @@ export function makeRelocatable(folder: string): void {
     const rewrite = REWRITES[extname(name)];
     if (rewrite === undefined) continue;
     const path = join(folder, name);
-    writeFileSync(path, rewrite(readFileSync(path, "utf8"), up));
+    const text = readFileSync(path, "utf8");
+    writeFileSync(path, name.includes("@localSearchIndex") ? relocateIndex(text) : rewrite(text, up));
   }
 }
 
@@ -40,3 +41,10 @@ const REWRITES: Readonly<Record<string, (text: string, up: string) => string>> =
       .replaceAll(`'${ANY_BASE}`, `${BASE}+'`)
       .replaceAll(`\`${ANY_BASE}`, `\`\${${BASE}}`),
 };
+
+/** The index of the search is one text of JSON, whose addresses are replaced when it is loaded. */
+const relocateIndex = (text: string): string =>
+  text.replace(
+    /export\s*\{\s*(\w+) as default\s*\};?\s*$/,
+    `const relocated=$1.replaceAll(${JSON.stringify(ANY_BASE)},${BASE});export{relocated as default};`,
+  );
