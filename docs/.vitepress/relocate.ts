@@ -22,6 +22,8 @@ export function makeRelocatable(folder: string): void {
   }
 }
 
+const LITERAL = new RegExp(`(["'])${ANY_BASE}([^"'\\\\]*)\\1`, "g");
+
 const REWRITES: Readonly<Record<string, (text: string, up: string) => string>> = {
   ".html": (text, up) =>
     text
@@ -35,11 +37,7 @@ const REWRITES: Readonly<Record<string, (text: string, up: string) => string>> =
       )
       .replaceAll(`"${ANY_BASE}`, `"${up}`),
   ".css": (text, up) => text.replaceAll(ANY_BASE, up),
-  ".js": (text) =>
-    text
-      .replaceAll(`"${ANY_BASE}`, `${BASE}+"`)
-      .replaceAll(`'${ANY_BASE}`, `${BASE}+'`)
-      .replaceAll(`\`${ANY_BASE}`, `\`\${${BASE}}`),
+  ".js": (text) => text.replace(LITERAL, `(${BASE}+$1$2$1)`).replaceAll(`\`${ANY_BASE}`, `\`\${${BASE}}`),
 };
 
 /** The index of the search is one text of JSON, whose addresses are replaced when it is loaded. */
