@@ -8,7 +8,7 @@ import { readSafetensorsHeader, readTensor } from "../dist/store/safetensors.js"
 
 // How far the local engine's residual streams are from other backends', all layers and all positions: the largest
 // difference relative to the largest value of all, and in the layer where it is worst relative to that layer's largest
-// value. Prints the tables of docs/backends.md.
+// value. Prints the tables of docs/appendix/agreement.md.
 //
 //   npm run bench:agreement -- --python PATH [--dtype bfloat16] [MODEL ...]   nnsight: the embedded model, the
 //                                                    checkpoints of test/golden, and the folders that are named

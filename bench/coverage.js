@@ -18,7 +18,7 @@ import { printLater } from "./coverage/later.js";
 //     --sets   synthetic data sets of each row; 2000 take about five minutes, and those of later.js as long again
 //     --only   later: only the tables of coverage/later.js
 //
-// Prints the tables of docs/statistics.md.
+// Prints the tables of docs/appendix/coverage.md.
 
 const { values } = parseArgs({
   options: { sets: { type: "string", default: "2000" }, only: { type: "string" } },

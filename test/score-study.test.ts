@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -25,19 +26,36 @@ async function score(question: string, ...options: readonly string[]) {
   return JSON.parse(stdout);
 }
 
-it("docs/library.md's first sample runs in the folder of a study, and scores what the probe reads", {
-  tags: ["long"],
-  timeout: 120_000,
-}, async () => {
-  const page = await readFile(join(ROOT, "docs/library.md"), "utf8");
+/** Runs the first sample in TypeScript of a page in the folder of the study. @returns what it prints */
+async function runSample(name: string): Promise<string> {
+  const page = await readFile(join(ROOT, name), "utf8");
   const [sample] = [...page.matchAll(/^```ts\n(.*?)^```/gms)].map(([, code]) => code as string);
-  await mkdir(join(study, "node_modules"));
-  await symlink(ROOT, join(study, "node_modules/semantic-entropy-probes"));
+  await mkdir(join(study, "node_modules"), { recursive: true });
+  const own = join(study, "node_modules/semantic-entropy-probes");
+  if (!existsSync(own)) await symlink(ROOT, own);
   const { outputText } = ts.transpileModule(sample!, {
     compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext },
   });
   await writeFile(join(study, "sample.mjs"), outputText);
-  const { stdout } = await node(["sample.mjs"]);
+  return (await node(["sample.mjs"])).stdout;
+}
+
+it.each([
+  ["README.md", /^\S+ 0\.\d+ \{/],
+  ["docs/probes.md", /^$/],
+])(
+  "the sample of %s runs in the folder of a study",
+  { tags: ["long"], timeout: 120_000 },
+  async (page, printed) => {
+    expect(await runSample(page)).toMatch(printed);
+  },
+);
+
+it("docs/library.md's first sample runs in the folder of a study, and scores what the probe reads", {
+  tags: ["long"],
+  timeout: 120_000,
+}, async () => {
+  const stdout = await runSample("docs/library.md");
   const [scored, layers, risk, area] = stdout
     .replace(/ \{\s[^}]*\}/, "")
     .trimEnd()

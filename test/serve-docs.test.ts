@@ -14,7 +14,8 @@ import { servedProbes, stageServer } from "./fakes/serve-stage.ts";
 
 const ROOT = new URL("../", import.meta.url);
 const read = (path: string): string => readFileSync(new URL(path, ROOT), "utf8");
-const PAGE = read("docs/serve.md");
+/** The pages about the server, one after the other. */
+const PAGE = ["docs/serve.md", "docs/serve-api.md", "docs/serve-clients.md"].map(read).join("\n");
 const run = promisify(execFile);
 
 const blocksOf = (page: string, language: string): string[] =>
@@ -41,7 +42,7 @@ afterAll(async () => {
 });
 const here = (code: string): string => code.replaceAll("127.0.0.1:8000", `127.0.0.1:${stage.port}`);
 
-describe("docs/serve.md", () => {
+describe("docs/serve.md and the pages beside it", () => {
   it("has lines of curl that run", async () => {
     const [chat, risk, entropy, ...others] = blocksOf(PAGE, "sh");
     expect(others).toEqual([]);

@@ -71,7 +71,7 @@ function toProbeArrays(probe: Probe): Record<string, NpyArray> {
 
 /**
  * The fitted attributes of scikit-learn's `StandardScaler` and `LogisticRegression`, under scikit-learn's names; class
- * 1 is the probe's label 1. docs/probes.md has the Python that takes them.
+ * 1 is the probe's label 1. docs/probe-files.md has the Python that takes them.
  * @throws SepError `bad-option` for an `mlp`, which is no linear model
  */
 function toSklearn(probe: Probe): { readonly [key: string]: Json } {

@@ -102,7 +102,7 @@ export function createSplitFitter(
   const { kind, shares, scratch = createScratch() } = options;
   const isIterative = kind === "logistic" || kind === "ridge";
   const isShared = shares && isIterative && isGramSmaller(foldOf.length, width);
-  const standardised = scratch.take("standardised rows", features.length);
+  const standardised = scratch.take("standardized rows", features.length);
   let shared: SharedGram | null = null;
 
   const standardiseAll = (): StandardisedRows => ({

@@ -103,7 +103,7 @@ const WITHOUT_LABEL: Readonly<Record<Unlabelled, string>> = {
   censored:
     "their answers were cut off by the token limit, so nobody knows whether they would have ended wrong",
   "no-equation": "they have no equation of numbers, so their arithmetic neither holds nor fails",
-  unmarked: "the user has not labelled them",
+  unmarked: "the user has not labeled them",
   unmeasured: "nothing was measured of them",
   ungraded: "their answers have no grade",
 };

@@ -229,7 +229,7 @@ export function printColour(value: string): string {
   const variable = /^var\(--(.*)\)$/.exec(value)?.[1];
   if (variable === undefined) return value;
   const name = NAMES.find((each) => each === variable);
-  if (name === undefined) throw new RangeError(`The palette has no colour --${variable}.`);
+  if (name === undefined) throw new RangeError(`The palette has no color --${variable}.`);
   return PRINT[name];
 }
 

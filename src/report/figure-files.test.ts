@@ -131,7 +131,7 @@ describe("a figure's SVG", () => {
     const svg = figureSvg({ ...find("transfer"), chart });
     expect(svg).toContain('<text fill="#1c1d20">var(--ink) currentColor</text>');
     const unknown = trustedHtml('<svg width="9" height="9"><path fill="var(--x)"/></svg>');
-    expect(() => figureSvg({ ...find("transfer"), chart: unknown })).toThrow(/no colour --x/);
+    expect(() => figureSvg({ ...find("transfer"), chart: unknown })).toThrow(/no color --x/);
   });
 
   it("numbers data sets whose names are too long for a column", () => {

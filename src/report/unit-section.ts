@@ -41,7 +41,7 @@ ${examples.length === 0 ? "" : html`<h3>Three answers, by their highest score</h
 const LABELS = {
   "final-incorrect": "the answer ends wrong",
   "step-incorrect": "the arithmetic of the row's text does not hold",
-  spans: "labelled so by the user",
+  spans: "labeled so by the user",
   inconsistent: "the other samples leave the sentence open or contradict it",
   clusters: "answers that go on from the sentence disagree in meaning",
 } as const satisfies Record<RowLabel, string>;

@@ -76,7 +76,10 @@ const firstLineOf = (error: unknown): string =>
 function unknownKey(path: string, key: string, flags: readonly string[]): SepError {
   const suggestion = suggestName(toFlag(key), flags);
   const guess = suggestion === null ? "" : ` Did you mean ${suggestion}?`;
-  return new SepError("bad-option", `${path}: there is no setting ${key}.${guess} docs/cli.md lists them.`);
+  return new SepError(
+    "bad-option",
+    `${path}: there is no setting ${key}.${guess} docs/cli/run.md lists them.`,
+  );
 }
 
 interface WriteConfigOptions {

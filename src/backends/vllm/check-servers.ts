@@ -51,7 +51,7 @@ async function checkServer(server: ServerAddress, prompt: Prompt, options: Check
     if (logprob > highest - COLD_TOLERANCE) continue;
     throw new SepError(
       "server-mismatch",
-      `${server.api} does not draw its answers from the model's distribution: at a temperature of ${COLD}, token ${i} has a log-probability of ${formatNumber(logprob)}, where the likeliest has ${formatNumber(highest)}. vLLM 0.32 does so on a CPU while it extracts hidden states; docs/backends.md. Sample from a server that \`sep vllm-command --purpose answers\` starts.`,
+      `${server.api} does not draw its answers from the model's distribution: at a temperature of ${COLD}, token ${i} has a log-probability of ${formatNumber(logprob)}, where the likeliest has ${formatNumber(highest)}. vLLM 0.32 does so on a CPU while it extracts hidden states; docs/appendix/agreement.md. Sample from a server that \`sep vllm-command --purpose answers\` starts.`,
     );
   }
   return plain.statesPath !== null;

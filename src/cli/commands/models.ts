@@ -102,7 +102,7 @@ const KV_TOKENS = 1000;
 /** What a model on this machine is. */
 export const MODELS_INFO: Command = defineCommand({
   name: "models info",
-  summary: "show a model's sizes, files, licence and memory",
+  summary: "show a model's sizes, files, license and memory",
   options: {
     model: operand("MODEL", "pocket, a checkpoint's folder, a .gguf file, or a cached org/name[@revision]."),
     json: OUTPUT.json,

@@ -58,7 +58,7 @@ export const PROBE_EXPORT: Command = defineCommand({
     probe: operand("FILE", "The probe's .json file, with its weights beside it."),
     format: setting(
       z.enum(PROBE_EXPORT_FORMATS).default("portable"),
-      "Format to write; docs/probes.md says what each contains.",
+      "Format to write; docs/probe-files.md says what each contains.",
     ),
     to: text("FILE", "Output file.", "beside the probe, with its name"),
     force: OUTPUT.force,
@@ -160,7 +160,7 @@ function describePlace({ position, pooling }: Probe): string {
 const LABELS = {
   "final-incorrect": "incorrect: label 1 is a wrong answer",
   "step-incorrect": "incorrect: label 1 is a step whose arithmetic does not hold",
-  spans: "incorrect: label 1 is a stretch that the user labelled so",
+  spans: "incorrect: label 1 is a stretch that the user labeled so",
   inconsistent: "incorrect: label 1 is a part of an answer that the question's other samples do not entail",
   clusters: "incorrect: label 1 is a part of an answer from whose end answers go on to different meanings",
   "not-settled": "incorrect: label 1 is a step from which the model would not answer as it does in the end",

@@ -31,7 +31,7 @@ const EMBEDDED_PROBE = join(POCKET_FOLDER, "probes", "accuracy_probe.json");
 const OPTIONS = {
   probe: setting(
     z.array(z.string().min(1)).min(1).readonly().optional(),
-    "Probes that estimate the risk, separated by commas; the first is that of requests that name none; docs/serve.md.",
+    "Probes that estimate the risk, separated by commas; requests that name no probe use the first; docs/serve.md.",
     {
       placeholder: "FILE,FILE",
       noun: "files",
@@ -67,7 +67,7 @@ const OPTIONS = {
   tlsKey: text("FILE", "Private key of --tls-cert.", undefined, { group: "Access and limits" }),
   policy: setting(
     z.enum(["flag", "abstain", "resample", "escalate"]).default("flag"),
-    "What happens to an answer that the probe says not to give. flag: it is given, and its risk said; abstain: it is withheld; resample: more answers are drawn, and the commonest meaning is given; escalate: --escalate answers.",
+    "What happens to an answer that is too risky by the probe's threshold. flag: it is given with its risk; abstain: it is withheld; resample: more answers are drawn, and the most common meaning is given; escalate: the server of --escalate answers.",
     { group: "Decisions" },
   ),
   decide: setting(
@@ -83,12 +83,12 @@ const OPTIONS = {
   abstainText: setting(z.string().min(1).default(ABSTAIN_TEXT), "What a withheld answer says.", {
     group: "Decisions",
   }),
-  resamples: setting(z.int().min(2).max(32).default(RESAMPLES), "Answers that --policy resample draws.", {
+  resamples: setting(z.int().min(2).max(32).default(RESAMPLES), "Answers that --policy resample samples.", {
     group: "Decisions",
   }),
   onError: setting(
     z.enum(["answer", "refuse"]).default("refuse"),
-    "What happens where --policy or the measuring of entropy fails. answer: the model's answer is given, with a warning; refuse: the request fails.",
+    "What happens where --policy or the measurement of entropy fails. answer: the model's answer is given, with a warning; refuse: the request fails.",
     { group: "Decisions" },
   ),
   escalate: text(

@@ -39,7 +39,7 @@ const OPTIONS = {
   ...INDICES,
   ...OBSERVER,
   verify: flag(
-    "Instead of tracing, check the existing trace: tokens, positions, vectors, and a sample that is read again with this model. The exit code is 1 if a check fails; docs/probes.md.",
+    "Instead of tracing, check the existing trace: tokens, positions, vectors, and a sample that is read again with this model. The exit code is 1 if a check fails; docs/verify.md.",
   ),
   verifySample: setting(z.int().min(0).default(32), "Number of rows per set that --verify reads again.", {
     needs: "verify",

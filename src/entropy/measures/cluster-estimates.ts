@@ -15,7 +15,7 @@ const KUHN = "Kuhn et al. 2023";
 const OATML = "OATML/semantic-entropy-probes";
 const FORMULA = "formula in Python";
 
-const TITLES = { sum: "shifted by 5", sum_normalized: "normalised", mean: "mean of its samples" } as const;
+const TITLES = { sum: "shifted by 5", sum_normalized: "normalized", mean: "mean of its samples" } as const;
 const FORMULAS = {
   sum: "-mean_c (ln sum_{i in c} exp w_i - 5)",
   sum_normalized: "-mean_c ln (sum_{i in c} exp w_i / sum_i exp w_i)",
@@ -48,7 +48,7 @@ export const CLUSTER_ESTIMATES: readonly Estimate[] = [
   },
   {
     name: "nature_semantic_entropy",
-    title: "Semantic entropy, length-normalised",
+    title: "Semantic entropy, length-normalized",
     formula: "-sum_c p_c ln p_c, p_c = sum_{i in c} exp l_i / sum_i exp l_i",
     needs: ["mean_logprobs"],
     range: "0 to ln K nats",
@@ -140,7 +140,7 @@ function surprisal(
 ): Estimate[] {
   return variants.map(([name, aggregate, source]) => ({
     name,
-    title: `Mean surprisal of a cluster, ${TITLES[aggregate]}, ${weight === "l_i" ? "length-normalised" : "whole sequences"}`,
+    title: `Mean surprisal of a cluster, ${TITLES[aggregate]}, ${weight === "l_i" ? "length-normalized" : "whole sequences"}`,
     formula: FORMULAS[aggregate].replaceAll("w_i", weight),
     needs: [need],
     range: aggregate === "sum_normalized" ? "0 nats and more" : "nats",

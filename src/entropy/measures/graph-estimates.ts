@@ -60,7 +60,7 @@ const MEASURES: readonly (Pick<Estimate, "name" | "title" | "formula" | "range" 
   {
     name: "eccentricity",
     title: "Eccentricity",
-    formula: "norm of the centred coordinates, lambda_k < 0.9",
+    formula: "norm of the centered coordinates, lambda_k < 0.9",
     range: "0 to sqrt(K)",
     source: "Lin et al. 2024; `Eccentricity` of lm-polygraph",
     of: eccentricity,

@@ -17,7 +17,7 @@ const MALININ = "Malinin and Gales 2021";
 export const TOKEN_ESTIMATES: readonly Estimate[] = [
   {
     name: "regular_entropy",
-    title: "Predictive entropy, length-normalised",
+    title: "Predictive entropy, length-normalized",
     formula: "-mean_i l_i",
     needs: ["mean_logprobs"],
     range: "0 nats and more",

@@ -45,7 +45,7 @@ export const ENGINE = inGroup("Model and machine", {
   memory: setting(
     z.number().gt(0).optional(),
     "Memory in GiB for all copies of the model together; more copies answer more questions in parallel.",
-    { fallback: "a quarter of the machine's or container's", backends: ["local"] },
+    { fallback: "a quarter of the memory", backends: ["local"] },
   ),
 });
 

@@ -26,7 +26,7 @@ export const EXIT_SETTINGS = {
   ),
   confidence: setting(
     z.number().gt(0).lt(1).default(0.95),
-    "Probability with which a realised share is at most the target, for --promise realised.",
+    "Probability with which a realized share is at most the target, for --promise realised.",
   ),
   resplits: setting(
     z.int().min(1).default(200),

@@ -21,7 +21,7 @@ export const LABEL_SETTINGS = {
   ),
   branchTokens: setting(
     z.int().min(1).optional(),
-    "Largest number of tokens that such an answer goes on for.",
+    "Most tokens of such an answer after the end of the part.",
     { fallback: "what the study's token limit leaves" },
   ),
 };

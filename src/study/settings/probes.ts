@@ -42,7 +42,7 @@ export const STATES_STORAGE = inGroup("Hidden states", {
 export const MARKED = inGroup("Hidden states", {
   spans: text(
     "FILE",
-    "Stretches of answers to read the end of, for --positions spans: one {question_id, run_id, start, end, label} per line; docs/places.md.",
+    "Stretches of answers whose last token is read, for --positions spans: one {question_id, run_id, start, end, label} per line; docs/places.md.",
   ),
 });
 
@@ -112,11 +112,11 @@ export const DATASET_SETTINGS = inGroup("Probes", {
   ),
   label: setting(
     z.enum(["auto", ...ROW_LABELS]).default("auto"),
-    "What label 1 of a row means: the answer ends wrong, the arithmetic of the step does not hold, or what the user labelled the stretch, or what `sep label` measured (inconsistent, clusters). auto: spans at that position, else final-incorrect; docs/places.md.",
+    "What label 1 of a row means. final-incorrect: the answer ends wrong; step-incorrect: the arithmetic of the step does not hold; spans: the label in the file of --spans; inconsistent, clusters: what `sep label` measured. auto: spans at that position, else final-incorrect; docs/places.md.",
   ),
   labelThreshold: setting(
     z.union([z.literal("auto"), z.number().min(0)]).default("auto"),
-    "Above what a measured part counts as label 1, for --label inconsistent or clusters. auto: 0.5 for inconsistent; the best split of the training parts, in nats, for clusters.",
+    "Value above which a measured part counts as label 1, for --label inconsistent or clusters. auto: 0.5 for inconsistent; the best split of the training parts, in nats, for clusters.",
   ),
   missingPosition: setting(
     z.enum(["drop", "refuse"]).default("drop"),
@@ -167,7 +167,10 @@ export const FITTING = inGroup("Probes", {
     z.union([z.literal("cv"), z.number().gt(0)]).default("cv"),
     "Inverse strength of the L2 penalty. cv: chosen by cross-validation over the training questions.",
   ),
-  classWeight: setting(z.enum(["none", "balanced"]).default("none"), "Class weights in the fit."),
+  classWeight: setting(
+    z.enum(["none", "balanced"]).default("none"),
+    "Class weights in the fit. balanced: both classes weigh the same.",
+  ),
 });
 
 /** How a probe reads the tokens of a span, in `sep train`. */

@@ -40,7 +40,7 @@ export const SEEDS = {
   }),
   splitSeed: setting(
     z.int().min(0).optional(),
-    "Seed of splits, fits and resampling. Another one samples and traces no answer anew.",
+    "Seed of splits, fits and resampling. With another one, no answer is sampled or traced again.",
     { fallback: "as --seed" },
   ),
 };
@@ -49,7 +49,7 @@ export const SEEDS = {
 export const REPEATS = {
   seeds: setting(
     z.string().refine(isSeedList).optional(),
-    "Also repeat splits and fits with each of these seeds, in seeds/SEED/, and report means and intervals; nothing is sampled anew; docs/compare.md.",
+    "Also repeat splits and fits with each of these seeds, in seeds/SEED/, and report means and intervals; nothing is sampled again; docs/compare.md.",
     {
       placeholder: "LIST",
       fallback: "no repetition",

@@ -10,7 +10,7 @@ export type SettingsInput<S extends Settings> = { readonly [Name in keyof S]?: z
 /** All settings, with defaults filled in. */
 export type SettingsOutput<S extends Settings> = { readonly [Name in keyof S]: z.output<S[Name]> };
 
-/** Headings under which help and docs/cli.md list settings, in this order. A setting without one is a main option. */
+/** Headings under which help and docs/cli/ list settings, in this order. A setting without one is a main option. */
 export const SETTING_GROUPS = [
   "Main options",
   "Decisions",

@@ -21,7 +21,7 @@ from hashed import hashed
 
 
 def rebuild(path):
-    """The Python of docs/probes.md."""
+    """The Python of docs/probe-files.md."""
     probe = json.load(open(path))
     scaler, classifier = StandardScaler(), LogisticRegression()
     for model, values in ((scaler, probe["scaler"]), (classifier, probe["classifier"])):
