@@ -13,6 +13,7 @@ import { EXIT } from "../exit.ts";
 import {
   type Check,
   checkCpu,
+  checkCudaLibraries,
   checkEngine,
   checkHuggingFaceCache,
   checkMemory,
@@ -68,6 +69,7 @@ export const DOCTOR: Command = defineCommand({
       checkMemory(),
       await checkWorkspace(values.out),
       ...(await checkEngine()),
+      ...(await checkCudaLibraries()),
       await checkPocket(context.signal),
       await checkHuggingFaceCache(context.env),
       ...(await checkPlans()),
