@@ -4,11 +4,11 @@ import { SepError } from "../../errors.ts";
 import { runConcurrently } from "../../net/map-concurrently.ts";
 import { errnoOf, explainCacheError, makeFolder } from "../../store/file-error.ts";
 import { writeAtomic } from "../../store/write-atomic.ts";
-import { formatGigabytes } from "../../text/format-numbers.ts";
+import { formatBytes, formatGigabytes } from "../../text/format-numbers.ts";
 import { SHARD_INDEX, weightFileNames } from "../weight-index.ts";
 import { type ChosenFiles, chooseFiles, type FileChoice, LANGUAGE_MODEL_FILES } from "./choose-files.ts";
 import { readRef } from "./find-cached-model.ts";
-import type { Hub, PlannedFile, PullEvent, PullNote } from "./hub.ts";
+import type { Hub, PlannedFile, PullEvent, PullNote, PullPlan } from "./hub.ts";
 import { locateModelCache, type ModelCache, sizeIfThere } from "./hub-cache.ts";
 import type { HubModelId } from "./hub-model-id.ts";
 import { obtainFile } from "./obtain-file.ts";
@@ -93,7 +93,14 @@ async function* obtainFiles(
     wanted = [...files, ...shards];
   }
   const sources = yield* inspectMissing(pull, wanted);
-  yield await planDownload(hub, cache, sources);
+  const plan = await planDownload(hub, cache, sources);
+  yield plan;
+  const { endpoint, cacheFolder } = hub.settings;
+  if (plan.totalBytes > 0)
+    yield {
+      kind: "note",
+      message: `downloading ${formatBytes(plan.totalBytes)} from ${endpoint} into ${cacheFolder}`,
+    };
   yield* runConcurrently(sources, (source, abort) => obtainFile(hub, cache, source, abort), {
     concurrency: DOWNLOADS_AT_A_TIME,
     signal,
@@ -139,7 +146,7 @@ async function noteRevision(cache: ModelCache, revision: string, commit: string)
  * Lists what will be downloaded and how much of it is there already, and creates the cache folder.
  * @throws SepError `disk-full`, before the download starts, if it would not fit
  */
-async function planDownload(hub: Hub, cache: ModelCache, sources: readonly HubFile[]): Promise<PullEvent> {
+async function planDownload(hub: Hub, cache: ModelCache, sources: readonly HubFile[]): Promise<PullPlan> {
   if (sources.length === 0) return { kind: "planned", files: [], totalBytes: 0 };
   const files: PlannedFile[] = [];
   for (const { file, etag, sizeBytes } of sources) {
