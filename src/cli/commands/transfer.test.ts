@@ -4,7 +4,7 @@ import { describeTransfer } from "./transfer.ts";
 
 it("shows a matrix a probe, the scores that need no training, and the means", () => {
   const transfer = makeTransfer();
-  const lines = describeTransfer(transfer, (_style, text) => text).split("\n");
+  const lines = describeTransfer(transfer, { columns: 80, paint: (_style, text) => text }).split("\n");
   const compact = lines.map((line) => line.trim().replace(/ +/g, " "));
   expect(compact).toContain("1 a/math: 14 training questions, 6 test questions, 50% of answers wrong");
   const accuracy = compact.indexOf("Accuracy probe: AUROC for wrong answers");
