@@ -1,5 +1,5 @@
 import { execFile, spawn } from "node:child_process";
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -48,11 +48,13 @@ describe("npm in a clone", () => {
 });
 
 it("a program that is not whole says so in one line, whatever the command", async () => {
+  // the same files in a place where no package is found from
   const broken = join(folder, "broken");
-  await cp(join(ROOT, "dist"), join(broken, "dist"), { recursive: true });
-  await writeFile(join(broken, "package.json"), '{ "name": "semantic-entropy-probes", "type": "module" }');
-  const doctor = run(process.execPath, [join(broken, "dist/cli/main.js"), "doctor"]);
-  const { code, stderr } = (await doctor.catch((error: { code: number; stderr: string }) => error)) as {
+  await mkdir(broken);
+  await symlink(join(ROOT, "dist"), join(broken, "dist"));
+  const inPlace = ["--preserve-symlinks", "--preserve-symlinks-main"];
+  const doctor = run(process.execPath, [...inPlace, join(broken, "dist/cli/main.js"), "doctor"]);
+  const { code, stderr } = (await doctor.catch((error: unknown) => error)) as {
     code: number;
     stderr: string;
   };

@@ -10,13 +10,7 @@ import { POCKET_MODEL } from "../checkpoint/locate-checkpoint.ts";
 import { listPlanTrials } from "../checkpoint/machine-plan.ts";
 import { resolveDevice, tryDevice } from "../checkpoint/resolve-device.ts";
 import type { DeviceTrial } from "../engine/runtime/compare-devices-node.ts";
-import {
-  AUTO_DEVICES,
-  DEVICE_NAMES,
-  DEVICES,
-  type DeviceName,
-  DOWNLOAD_CUDA,
-} from "../engine/runtime/device.ts";
+import { AUTO_DEVICES, DEVICE_NAMES, DEVICES, type DeviceName } from "../engine/runtime/device.ts";
 import { type Machine, readMachine } from "../engine/runtime/machine-node.ts";
 import { ortNode } from "../engine/runtime/ort-node.ts";
 import { fileExists } from "../store/read-file.ts";
@@ -171,7 +165,8 @@ export async function checkCudaLibraries(
       name,
       status: "absent",
       detail: "not downloaded; nothing but --device cuda needs them",
-      advice: `onnxruntime-node's install script downloads them from api.nuget.org. Where that cannot be reached, it fails, and \`npm install\` with it: use \`npm install --ignore-scripts\`. To download them: \`${DOWNLOAD_CUDA}\`.`,
+      advice:
+        "onnxruntime-node's install script downloads them from api.nuget.org. Where that cannot be reached, it fails, and `npm install` with it: use `npm install --ignore-scripts`.",
     },
   ];
 }

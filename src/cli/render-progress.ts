@@ -14,7 +14,7 @@ import {
   type ProgressMeter,
   partLabel,
 } from "./progress-meter.ts";
-import { lookOf, wrap } from "./terminal.ts";
+import { createPaint, setMessage } from "./terminal.ts";
 
 /** How events are shown: JSON lines, nothing but warnings, or for people. */
 interface ProgressMode {
@@ -232,21 +232,15 @@ type MessageEvent = Exclude<StepEvent, { kind: "started" | "advanced" }>;
 const isMessage = (event: StepEvent): event is MessageEvent =>
   event.kind !== "started" && event.kind !== "advanced";
 
-/** Wrapped on a terminal; a line of a log is one line. */
-function formatMessage(event: MessageEvent, context: CliContext): string {
-  const { paint, columns } = lookOf(context.stderr, context);
-  const onLines = (text: string): string =>
-    context.stderr.isTTY === true ? wrap(text, columns - INDENT.length).join(`\n${INDENT}`) : text;
+function formatMessage(event: MessageEvent, { stderr, env }: CliContext): string {
+  const paint = createPaint(stderr, env);
   if (event.kind === "estimates") return formatEstimates(event);
-  if (event.kind === "note") return paint("gray", onLines(`${partLabel(event)}: ${event.message}`));
+  if (event.kind === "note")
+    return paint("gray", setMessage(`${partLabel(event)}: ${event.message}`, stderr));
   const { code, message } = event.warning;
-  return onLines(`warning ${partLabel(event)}: ${message} [${code}]`).replace(/^warning/, (word) =>
-    paint("yellow", word),
-  );
+  const text = setMessage(`warning ${partLabel(event)}: ${message} [${code}]`, stderr);
+  return text.replace(/^warning/, (word) => paint("yellow", word));
 }
-
-/** Before the further lines of a message. */
-const INDENT = "  ";
 
 const CLEAR_TO_END = "\u001b[K";
 /** A frame of the live line: fast enough to look alive, slow enough not to cost anything. */

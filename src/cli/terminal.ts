@@ -62,6 +62,12 @@ export function wrap(text: string, width: number): string[] {
   return lines;
 }
 
+/** A message: on a terminal in lines, the further ones indented; one line in a log. */
+export function setMessage(text: string, stream: OutputStream): string {
+  const { columns } = lookOf(stream, { env: {} });
+  return stream.isTTY === true ? wrap(text, columns - 2).join("\n  ") : text;
+}
+
 /** A text below a heading: its lines, the further ones indented. */
 export function hang(text: string, columns: number): string[] {
   return wrap(text, Math.min(columns, USUAL_COLUMNS) - 4).map(

@@ -40,3 +40,8 @@ it("corrects all paired tests of the file together", () => {
   const least = tested.reduce((low, own) => (own.p_value! < low.p_value! ? own : low));
   expect(least.p_value_holm).toBeCloseTo(Math.min(1, 11 * least.p_value!), 12); // one product
 });
+
+it("keeps within 60 columns", () => {
+  const lines = describeTransfer(makeTransfer(), { columns: 60, paint: (_style, text) => text }).split("\n");
+  for (const line of lines) expect(line.length, line).toBeLessThanOrEqual(60);
+});

@@ -52,10 +52,6 @@ const GPU = {
 /** COREML_FLAG_CREATE_MLPROGRAM and COREML_FLAG_USE_CPU_AND_GPU: the older format and the Neural Engine are float16. */
 const COREML_FLOAT32 = 0x10 | 0x20;
 
-/** Runs onnxruntime-node's install script, also where npm is set to run none. */
-export const DOWNLOAD_CUDA =
-  "ONNXRUNTIME_NODE_INSTALL=true npm rebuild --ignore-scripts=false onnxruntime-node";
-
 export const DEVICES: Readonly<Record<DeviceName, DeviceTraits>> = {
   cpu: {
     provider: "cpu",
@@ -67,7 +63,8 @@ export const DEVICES: Readonly<Record<DeviceName, DeviceTraits>> = {
   cuda: {
     ...GPU,
     provider: "cuda",
-    needs: `Linux on x64, an NVIDIA card, CUDA 12 and cuDNN 9 where the loader finds them, and onnxruntime's CUDA libraries: \`${DOWNLOAD_CUDA}\``,
+    needs:
+      "Linux on x64, an NVIDIA card, CUDA 12 and cuDNN 9 where the loader finds them, and onnxruntime's CUDA libraries: `ONNXRUNTIME_NODE_INSTALL=true npm rebuild --ignore-scripts=false onnxruntime-node`",
     operators: { fusedMatMul: true, emptyMatMul: false, halfLookUp: true, sharesMemory: false },
     // the binding cannot switch TensorFloat-32 off, which has ten bits of mantissa and is on by default
     environment: { NVIDIA_TF32_OVERRIDE: "0" },
