@@ -7,21 +7,29 @@ import { runCli } from "../src/cli/run-cli.ts";
 import { readConfig } from "../src/study/config-file.ts";
 import { STUDY } from "../src/study/settings/study.ts";
 import { createFakeCli, type FakeCli } from "./fakes/cli-context.ts";
-import { createFakeModel, readContents } from "./fakes/fake-model.ts";
+import { createFakeModel } from "./fakes/fake-model.ts";
 import { createHubStage, type HubStage } from "./fakes/hub-stage.ts";
 
 const EXAMPLE = new URL("../examples/trivia.yaml", import.meta.url).pathname;
 /** The study in small: the embedded model's files stand where the example's are, and it knows arithmetic only. */
-const SMALL = ["run", "--example", "trivia", "--limit", "25", "--runs", "3", "--max-new-tokens", "12"];
+const SMALL = ["run", "--example", "trivia", "--limit", "15", "--runs", "2", "--max-new-tokens", "12"];
 
 let root: string;
 let hub: HubStage;
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), "sep-example-"));
   const { model } = await readConfig(EXAMPLE, STUDY);
-  hub = await createHubStage([
-    createFakeModel(model as string, readContents(new URL(`file://${POCKET_FOLDER}/`))),
-  ]);
+  const names = [
+    "config.json",
+    "generation_config.json",
+    "model.safetensors",
+    "tokenizer.json",
+    "tokenizer_config.json",
+  ];
+  const contents = await Promise.all(
+    names.map(async (name) => [name, await readFile(join(POCKET_FOLDER, name))] as const),
+  );
+  hub = await createHubStage([createFakeModel(model as string, Object.fromEntries(contents))]);
 });
 afterAll(async () => {
   await hub[Symbol.asyncDispose]();
@@ -47,7 +55,7 @@ it("sep run --example trivia says what it downloads, from where and where to, an
   const page = await readFile(join(out, "artifacts", "report.html"), "utf8");
   expect(page).toContain("HuggingFaceTB/SmolLM2-135M-Instruct");
   const config = await readFile(join(out, "artifacts", "config.yaml"), "utf8");
-  for (const line of ["dataset: general", "ood: none", "prompt-format: few-shot", "limit: 25", "runs: 3"])
+  for (const line of ["dataset: general", "ood: none", "prompt-format: few-shot", "limit: 15", "runs: 2"])
     expect(config).toContain(`\n${line}\n`);
 
   const offline = await run([...SMALL, "--out", out], { ...hub.env, HF_HUB_OFFLINE: "1" });

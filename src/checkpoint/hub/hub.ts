@@ -60,6 +60,10 @@ export interface PullPlan {
   readonly kind: "planned";
   readonly files: readonly PlannedFile[];
   readonly totalBytes: number;
+  /** Address of the hub. */
+  readonly source: string;
+  /** Of the cache. */
+  readonly folder: string;
 }
 
 /** A file that will be downloaded. */

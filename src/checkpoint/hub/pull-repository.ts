@@ -4,7 +4,7 @@ import { SepError } from "../../errors.ts";
 import { runConcurrently } from "../../net/map-concurrently.ts";
 import { errnoOf, explainCacheError, makeFolder } from "../../store/file-error.ts";
 import { writeAtomic } from "../../store/write-atomic.ts";
-import { formatBytes, formatGigabytes } from "../../text/format-numbers.ts";
+import { formatGigabytes } from "../../text/format-numbers.ts";
 import { SHARD_INDEX, weightFileNames } from "../weight-index.ts";
 import { type ChosenFiles, chooseFiles, type FileChoice, LANGUAGE_MODEL_FILES } from "./choose-files.ts";
 import { readRef } from "./find-cached-model.ts";
@@ -93,14 +93,7 @@ async function* obtainFiles(
     wanted = [...files, ...shards];
   }
   const sources = yield* inspectMissing(pull, wanted);
-  const plan = await planDownload(hub, cache, sources);
-  yield plan;
-  const { endpoint, cacheFolder } = hub.settings;
-  if (plan.totalBytes > 0)
-    yield {
-      kind: "note",
-      message: `downloading ${formatBytes(plan.totalBytes)} from ${endpoint} into ${cacheFolder}`,
-    };
+  yield await planDownload(hub, cache, sources);
   yield* runConcurrently(sources, (source, abort) => obtainFile(hub, cache, source, abort), {
     concurrency: DOWNLOADS_AT_A_TIME,
     signal,
@@ -147,7 +140,9 @@ async function noteRevision(cache: ModelCache, revision: string, commit: string)
  * @throws SepError `disk-full`, before the download starts, if it would not fit
  */
 async function planDownload(hub: Hub, cache: ModelCache, sources: readonly HubFile[]): Promise<PullPlan> {
-  if (sources.length === 0) return { kind: "planned", files: [], totalBytes: 0 };
+  const { endpoint, cacheFolder } = hub.settings;
+  const ends = { source: endpoint, folder: cacheFolder };
+  if (sources.length === 0) return { kind: "planned", files: [], totalBytes: 0, ...ends };
   const files: PlannedFile[] = [];
   for (const { file, etag, sizeBytes } of sources) {
     const there = (await sizeIfThere(cache.blob(etag))) ?? (await sizeIfThere(cache.incomplete(etag))) ?? 0;
@@ -155,7 +150,6 @@ async function planDownload(hub: Hub, cache: ModelCache, sources: readonly HubFi
   }
   const totalBytes = files.reduce((sum, file) => sum + file.totalBytes, 0);
   const receivedBytes = files.reduce((sum, file) => sum + file.receivedBytes, 0);
-  const { cacheFolder } = hub.settings;
   await makeFolder(cacheFolder);
   const { bavail, bsize } = await statfs(cacheFolder);
   const missingBytes = totalBytes - receivedBytes;
@@ -165,5 +159,5 @@ async function planDownload(hub: Hub, cache: ModelCache, sources: readonly HubFi
       `The download needs ${formatGigabytes(missingBytes)}, and the disk of ${cacheFolder} has ${formatGigabytes(bavail * bsize)} left. Free some space, or move the cache with HF_HOME or HF_HUB_CACHE.`,
     );
   }
-  return { kind: "planned", files, totalBytes };
+  return { kind: "planned", files, totalBytes, ...ends };
 }
