@@ -27,7 +27,7 @@ try {
       stdio: "inherit",
     });
   for (const colorScheme of ["light", "dark"]) {
-    const page = await browser.newPage({ viewport: { width: 1100, height: 900 }, colorScheme });
+    const page = await browser.newPage({ viewport: { width: 1100, height: 1000 }, colorScheme });
     await page.goto(pathToFileURL(join(study, "artifacts", "report.html")).href);
     const path = fileURLToPath(new URL(`report-${colorScheme}.png`, import.meta.url));
     await page.screenshot({ path });

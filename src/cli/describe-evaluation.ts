@@ -83,7 +83,7 @@ function describeSplit(split: EvaluatedSplit, evaluation: SplitEvaluation, { pai
   const { rows, questions, incorrect, high_semantic_entropy: high } = counts;
   const facts = `${TITLES[split]}: ${rows} answers to ${questions} questions, ${percent(incorrect, rows)} wrong, ${percent(high, rows)} of high semantic entropy`;
   const title = `${paint("bold", split)}  ${wrap(facts, columns - split.length - 2).join("\n  ")}`;
-  const table = SCORE_NAMES.filter((key) => isExpected(key) || scores[key].row_count > 0).map((key) =>
+  const table = SCORE_NAMES.filter((key) => scores[key].row_count > 0).map((key) =>
     cellsOf(nameOf(key), scores[key]),
   );
   table.push(cellsOf("SE probe: finds high entropy?", scores.se_probe_high_se));

@@ -37,9 +37,10 @@ function findDifferences(messages: readonly string[]): string[] | null {
   if (after === 0 || before + after < shortest / 2) return null;
   const own = texts.map((words) => {
     const end = words.length - after;
-    // a word alone is half a name: "SE" of "the SE probe"
+    // a word alone is half a name, "SE" of "the SE probe", unless a colon ends it
+    const isHalf = end === before + 1 && !words[before]?.endsWith(":");
     return words
-      .slice(before, end === before + 1 ? end + 1 : end)
+      .slice(before, isHalf ? end + 1 : end)
       .join(" ")
       .replace(/[:;,.]$/, "");
   });
