@@ -6,6 +6,7 @@ import { POCKET_FOLDER } from "../src/checkpoint/locate-checkpoint.ts";
 import { runCli } from "../src/cli/run-cli.ts";
 import { readConfig } from "../src/study/config-file.ts";
 import { STUDY } from "../src/study/settings/study.ts";
+import { formatBytes } from "../src/text/format-numbers.ts";
 import { createFakeCli, type FakeCli } from "./fakes/cli-context.ts";
 import { createFakeModel } from "./fakes/fake-model.ts";
 import { createHubStage, type HubStage } from "./fakes/hub-stage.ts";
@@ -16,6 +17,7 @@ const SMALL = ["run", "--example", "trivia", "--limit", "15", "--runs", "2", "--
 
 let root: string;
 let hub: HubStage;
+let sizeBytes: number;
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), "sep-example-"));
   const { model } = await readConfig(EXAMPLE, STUDY);
@@ -29,6 +31,7 @@ beforeAll(async () => {
   const contents = await Promise.all(
     names.map(async (name) => [name, await readFile(join(POCKET_FOLDER, name))] as const),
   );
+  sizeBytes = contents.reduce((sum, [, { length }]) => sum + length, 0);
   hub = await createHubStage([createFakeModel(model as string, Object.fromEntries(contents))]);
 });
 afterAll(async () => {
@@ -49,7 +52,7 @@ it("sep run --example trivia says what it downloads, from where and where to, an
   const first = await run([...SMALL, "--out", out], hub.env);
   expect(first.code, first.stderr()).toBe(0);
   const { fake, cacheFolder } = hub;
-  const note = `downloading 3.9 MB from ${fake.endpoint} into ${cacheFolder}`;
+  const note = `downloading ${formatBytes(sizeBytes)} from ${fake.endpoint} into ${cacheFolder}`;
   expect(first.stderr()).toContain(`download HuggingFaceTB/SmolLM2-135M-Instruct: ${note}`);
   expect(first.stdout()).toMatch(/^Report {2}.*report\.html$/m);
   const page = await readFile(join(out, "artifacts", "report.html"), "utf8");
