@@ -64,7 +64,7 @@ it("a program that is not whole says so in one line, whatever the command", asyn
   );
 });
 
-describe("from nothing, as its users do", { tags: ["long"] }, () => {
+describe("from nothing, as its users do", { tags: ["long"], timeout: 600_000 }, () => {
   it("both packages are packed, installed, compiled against in strict TypeScript, and run", async (context) => {
     const project = join(folder, "project");
     await mkdir(project);
