@@ -22,7 +22,8 @@ let folder: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "sep-install-"));
 });
-afterAll(() => rm(folder, { recursive: true, force: true }));
+// some hundred thousand files
+afterAll(() => rm(folder, { recursive: true, force: true }), 300_000);
 
 describe("npm in a clone", () => {
   it("says nothing about its settings when a script is run", async () => {
