@@ -18,7 +18,7 @@ export { loadTextClassifier } from "./checkpoint/encoders/load-text-classifier.t
 export type { EmbeddingModel, TextEmbedding } from "./checkpoint/encoders/load-text-embedder.ts";
 export { loadTextEmbedder } from "./checkpoint/encoders/load-text-embedder.ts";
 export type { FileChoice } from "./checkpoint/hub/choose-files.ts";
-export type { HubOptions, PlannedFile, PullEvent, PullNote } from "./checkpoint/hub/hub.ts";
+export type { HubOptions, PlannedFile, PullEvent, PullNote, PullPlan } from "./checkpoint/hub/hub.ts";
 export { type LoadModelOptions, loadModel, openModel } from "./checkpoint/load-model.ts";
 export type { ModelProfile } from "./checkpoint/load-model-profile.ts";
 export type { CheckpointLocation, LocateCheckpointOptions } from "./checkpoint/locate-checkpoint.ts";

@@ -72,9 +72,21 @@ it("docs/architecture.md names files that exist", () => {
   expect(paths.filter((path) => !existsSync(new URL(path, ROOT)))).toEqual([]);
 });
 
-it("CITATION.cff has the version of the package", () => {
-  const { version } = JSON.parse(read("package.json")) as { version: string };
+it("the version is the same wherever it is written", () => {
+  type Manifest = { version: string; peerDependencies: Record<string, string> };
+  const [main, notebook] = ["package.json", "packages/notebook/package.json"].map(
+    (path) => JSON.parse(read(path)) as Manifest,
+  ) as [Manifest, Manifest];
+  const { version } = main;
+  expect(notebook.version).toBe(version);
+  expect(main.peerDependencies["semantic-entropy-probes-notebook"]).toBe(version);
+  expect(notebook.peerDependencies["semantic-entropy-probes"]).toBe(version);
+  const lock = JSON.parse(read("package-lock.json")) as { packages: Record<string, Manifest> };
+  expect(lock.packages[""]?.version).toBe(version);
+  expect(lock.packages["packages/notebook"]?.version).toBe(version);
   expect(read("CITATION.cff")).toContain(`\nversion: ${version}\n`);
+  expect(read("docs/deploy.md")).toContain(`/sep:${version}\n`);
+  expect(read("CHANGELOG.md")).toContain(`\n## [${version}] - `);
 });
 
 it("docs/index.md leads to every page, once, and so does the site's sidebar, which is made from it", () => {

@@ -58,7 +58,7 @@ describe("sep run", () => {
 
   it("stops at Ctrl-C with exit code 130 and goes on later", async () => {
     const out = join(root, "interrupted");
-    const small = ["--limit", "12"];
+    const small = ["--limit", "12", "--ood", "none"];
     const run = start([...small, "--out", out]);
     await waitForLock(out);
     run.child.kill("SIGINT");

@@ -5,7 +5,7 @@ import { type CleanRuns, openCleanRuns, runSequence } from "./random-sequences.t
 /** The first is short, for `npm test`; `npm run test:long` tries 200 more. */
 const SEQUENCES = Array.from(
   { length: 201 },
-  (_, i) => [1 + i, i === 0 ? 3 : 8] as [seed: number, commands: number],
+  (_, i) => [1 + i, i === 0 ? 1 : 8] as [seed: number, commands: number],
 );
 
 let oracle: CleanRuns;

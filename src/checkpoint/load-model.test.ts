@@ -27,6 +27,8 @@ it("counts the bytes of all files, and what was there before", async () => {
           { file: "b", receivedBytes: 0, totalBytes: 50 },
         ],
         totalBytes: 150,
+        source: "https://hub.example",
+        folder: "/cache",
       },
       { kind: "received", file: "b", receivedBytes: 20, totalBytes: 50 },
       { kind: "received", file: "a", receivedBytes: 60, totalBytes: 100 },
@@ -44,6 +46,7 @@ it("counts the bytes of all files, and what was there before", async () => {
   const event = { step: "download", part: "org/name" };
   expect(events).toEqual([
     { kind: "note", ...event, message: "a note" },
+    { kind: "note", ...event, message: "downloading 140 B from https://hub.example into /cache" },
     { kind: "started", ...event, unit: "byte", done: 10, total: 150 },
     { kind: "advanced", ...event, done: 30, total: 150, detail: "b" },
     { kind: "advanced", ...event, done: 80, total: 150, detail: "a" },

@@ -66,7 +66,7 @@ export async function locateLocally(reference: string): Promise<CheckpointLocati
 export const isGgufPath = (path: string): boolean => path.toLowerCase().endsWith(".gguf");
 
 /** `.`, `/`, `~` at the beginning, a drive, a backslash or a file's ending: no model of the hub has such a name. */
-const looksLikePath = (reference: string): boolean =>
+export const looksLikePath = (reference: string): boolean =>
   /^[./~]|^[A-Za-z]:|\\/.test(reference) || isGgufPath(reference);
 
 /** The error for a reference that is nothing that is known. */

@@ -1,3 +1,4 @@
+import { formatBytes } from "../text/format-numbers.ts";
 import type { PullEvent } from "./hub/hub.ts";
 
 /** How far something has got. A progress bar, the notebook and a server render the same events. */
@@ -73,8 +74,14 @@ export async function* reportPull<Result>(
         total = pull.totalBytes;
         planned = true;
         for (const { file, receivedBytes } of pull.files) received.set(file, receivedBytes);
-        // nothing to download is nothing to show
-        if (total > 0) yield { kind: "started", ...event, unit: "byte", done: sum(received), total };
+        if (total === 0) continue; // nothing to download is nothing to show
+        const missing = formatBytes(total - sum(received));
+        yield {
+          kind: "note",
+          ...event,
+          message: `downloading ${missing} from ${pull.source} into ${pull.folder}`,
+        };
+        yield { kind: "started", ...event, unit: "byte", done: sum(received), total };
       } else if (planned) {
         received.set(pull.file, pull.receivedBytes);
         yield { kind: "advanced", ...event, done: sum(received), total, detail: pull.file };

@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import { readConfig } from "../study/config-file.ts";
 import { refuseIdleSettings } from "../study/settings/backends.ts";
 import type { Settings, SettingsOutput } from "../study/settings/setting.ts";
@@ -55,18 +56,24 @@ export interface CommandDefinition<S extends Settings> extends Omit<Command, "ru
   run(values: SettingsOutput<S>, context: CliContext, line: GivenOptions): Promise<number>;
 }
 
-/** Ties a command's body to its settings; `--config`, where it has that, is read here. */
+/** Ties a command's body to its settings; `--config` and `--example`, where it has those, are read here. */
 export function defineCommand<const S extends Settings>(definition: CommandDefinition<S>): Command {
   const { name, options } = definition;
   return {
     ...definition,
     async run(args, context) {
       const alone = parseOptions(name, options, args);
-      const { config } = alone.values as { readonly config?: string | undefined };
-      const { values, given } =
-        config === undefined ? alone : parseOptions(name, options, args, await readConfig(config, options));
+      const { config, example } = alone.values as Readonly<Record<"config" | "example", string | undefined>>;
+      const files = [...(example === undefined ? [] : [locateExample(example)]), config].filter(
+        (path) => path !== undefined,
+      );
+      const settings = await Promise.all(files.map((path) => readConfig(path, options)));
+      const { values, given } = parseOptions(name, options, args, Object.assign({}, ...settings));
       refuseIdleSettings(options, values, given);
       return definition.run(values, context, { given, line: ["sep", ...name.split(" "), ...args] });
     },
   };
 }
+
+const locateExample = (name: string): string =>
+  fileURLToPath(new URL(`../../examples/${name}.yaml`, import.meta.url));

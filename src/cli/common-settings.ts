@@ -28,6 +28,17 @@ export const CONFIG = inGroup("Study and output", {
   ),
 });
 
+/** Studies that come with the package, as files of settings in `examples/`. */
+export const EXAMPLE = inGroup("Study and output", {
+  example: onCommandLine(
+    setting(
+      z.enum(["trivia"]).optional(),
+      "Take the settings of an example. trivia: general knowledge, asked of a real small model that makes up what it does not know, downloaded once (270 MB). --config and options on the command line take precedence.",
+      { fallback: "arithmetic, with the embedded model" },
+    ),
+  ),
+});
+
 /** Which question set a step works on. */
 export const SET = inGroup("Study and output", {
   set: setting(

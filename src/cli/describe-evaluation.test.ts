@@ -141,8 +141,8 @@ it("shows each split's AUROC with interval, p-value and counts, and the warnings
   expect(row("accuracy probe", "math_test")).toMatch(/ 1\.000 {2}1\.00 to 1\.00 {2}≤ 0\.020 +6\/12$/);
   expect(lines).toContain("≤ marks the smallest p-value that 50 permutations can give.");
   expect(row("entropy baseline", "math_test")).toMatch(/ 0\.500 {2}0\.50 to 0\.50 +1\.000 +6\/12$/);
-  // One class only: nothing is made up.
-  expect(row("accuracy probe", "math_val")).toMatch(/ none +none +none +12\/12$/);
+  const validation = lines.findIndex((line) => line.startsWith("math_val"));
+  expect(lines[validation + 2]).toBe("  No score has an AUROC: every answer is wrong.");
   expect(lines.join(" ")).toContain(
     "Semantic entropy above 0.512 nats (best-split) counts as high. Hidden states read: the accuracy probe layer 3 at think-end.",
   );
@@ -153,10 +153,36 @@ it("shows each split's AUROC with interval, p-value and counts, and the warnings
   expect(lines.some((line) => line.startsWith("ood_test"))).toBe(false);
 });
 
-it("keeps within 80 columns, but for warnings, which are as they are elsewhere", () => {
-  const lines = describeEvaluation(EVALUATION, (_style, text) => text).split("\n");
-  expect(lines.filter((line) => /^ {2}\w.* \d+\/\d+$/.test(line))).toHaveLength(12);
-  for (const line of lines) if (!/\[[a-z-]+\]$/.test(line)) expect(line.length, line).toBeLessThanOrEqual(80);
+it.each([
+  [60, /^ {2}\w.* \d\.\d\d to \d\.\d\d$/],
+  [80, /^ {2}\w.* \d+\/\d+$/],
+  [110, /^ {2}\w.* \d+\/\d+$/],
+])("keeps within %i columns, and leaves out what has no room", (columns, row) => {
+  const long = { code: "few-questions", message: `math_val: ${"6 questions ".repeat(20)}` };
+  const decisions = EVALUATION.decisions?.map((decision) => ({
+    ...decision,
+    reason: decision.reason && long.message,
+  }));
+  const study = {
+    ...EVALUATION,
+    decisions,
+    warnings: [long],
+    audit: { ...EVALUATION.audit, verdict: [long.message] },
+  };
+  const lines = describeEvaluation(study as ProbeEval, (_style, text) => text, { columns }).split("\n");
+  expect(lines.filter((line) => row.test(line))).toHaveLength(6);
+  for (const line of lines) expect(line.length, line).toBeLessThanOrEqual(columns);
+});
+
+it("puts the figures of a threshold below the score's name where there is no room beside it", () => {
+  const lines = describeEvaluation(EVALUATION, (_style, text) => text, { columns: 60 }).split("\n");
+  const from = lines.indexOf("When to answer");
+  expect(lines.slice(from + 2, from + 6)).toEqual([
+    "  score ≤ split   given  and wrong     error",
+    "    accuracy probe",
+    "     0.25  test     50%        10%       20%",
+    "    SE probe",
+  ]);
 });
 
 it("shows below a split how the probes compare and what semantic entropy cannot see", () => {

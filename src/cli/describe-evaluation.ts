@@ -19,11 +19,19 @@ import {
   formatSignificant,
 } from "../text/format-numbers.ts";
 import { describeSeeds } from "./describe-seeds.ts";
-import { describeWarnings, type Look, type Paint, type Style, USUAL_COLUMNS, wrap } from "./terminal.ts";
+import {
+  describeWarnings,
+  type Look,
+  layOutRow,
+  type Paint,
+  type Style,
+  USUAL_COLUMNS,
+  wrap,
+} from "./terminal.ts";
 
 /**
  * An evaluation as a table for people: one block per split with each score's AUROC, 95% interval, p-value and
- * counts, then the warnings. The rows fit into 80 columns; texts are wrapped to `columns`.
+ * counts, then the warnings. All of it fits into `columns`, from 60 on: tables leave out or stack what has no room.
  */
 export function describeEvaluation(
   evaluation: ProbeEval,
@@ -46,9 +54,9 @@ export function describeEvaluation(
       `Semantic entropy above ${formatNumber(threshold)} nats (${method}) counts as high.${describeProbes(evaluation)}`,
       columns,
     ).join("\n"),
-    ...describeDecisions(shownDecisions(evaluation), paint),
-    ...describeFamiliarity(evaluation, paint),
-    ...(seeds === null ? [] : [describeSeeds(seeds, paint)]),
+    ...describeDecisions(shownDecisions(evaluation), { paint, columns }),
+    ...describeFamiliarity(evaluation, { paint, columns }),
+    ...(seeds === null ? [] : [describeSeeds(seeds, { paint, columns })]),
     ...describeWarnings(warningsBesideChecks(evaluation), paint, columns),
     describeAudit(evaluation.audit, { paint, columns }),
   ].join("\n\n");
@@ -75,24 +83,33 @@ function describeSplit(split: EvaluatedSplit, evaluation: SplitEvaluation, { pai
   const { rows, questions, incorrect, high_semantic_entropy: high } = counts;
   const facts = `${TITLES[split]}: ${rows} answers to ${questions} questions, ${percent(incorrect, rows)} wrong, ${percent(high, rows)} of high semantic entropy`;
   const title = `${paint("bold", split)}  ${wrap(facts, columns - split.length - 2).join("\n  ")}`;
-  const table = SCORE_NAMES.filter((key) => isExpected(key) || scores[key].row_count > 0).map((key) =>
-    describeScore(nameOf(key), scores[key]),
+  const table = SCORE_NAMES.filter((key) => scores[key].row_count > 0).map((key) =>
+    cellsOf(nameOf(key), scores[key]),
   );
-  table.push(describeScore("SE probe: finds high entropy?", scores.se_probe_high_se));
-  const findings = describeFindings(evaluation).map((line) => wrap(line, columns).join("\n    "));
-  return [title, paint("gray", HEADER), ...table, ...findings].join("\n");
+  table.push(cellsOf("SE probe: finds high entropy?", scores.se_probe_high_se));
+  const layOut = (cells: readonly string[]): string => layOutRow(cells, SCORE_WIDTHS, columns);
+  if (incorrect === 0 || incorrect === rows)
+    return `${title}\n  No score has an AUROC: ${incorrect === 0 ? "no" : "every"} answer is wrong.`;
+  return [
+    title,
+    paint("gray", layOut(SCORE_HEADER)),
+    ...table.map(layOut),
+    ...describeFindings(evaluation, columns),
+  ].join("\n");
 }
 
-function describeScore(name: string, score: ScoreEvaluation): string {
-  const { permutation } = score;
-  return [
-    `  ${name}`.padEnd(NAME_WIDTH),
-    formatNumber(score.auc).padStart(6),
-    formatInterval(score.auc_intervals).padStart(14),
-    formatPValue(permutation?.p_value ?? null, permutation?.permutations ?? null).padStart(P_WIDTH),
-    `${score.positive_count}/${score.row_count}`.padStart(12),
-  ].join("");
-}
+/** In the order in which narrow terminals leave them out, from the last on. */
+const SCORE_HEADER = ["  finds wrong answers?", "AUROC", "95% interval", "p", "positives"];
+const NAME_WIDTH = 36;
+const SCORE_WIDTHS = [NAME_WIDTH, 6, 14, 9, 12];
+
+const cellsOf = (name: string, score: ScoreEvaluation): string[] => [
+  `  ${name}`,
+  formatNumber(score.auc),
+  formatInterval(score.auc_intervals),
+  formatPValue(score.permutation?.p_value ?? null, score.permutation?.permutations ?? null),
+  `${score.positive_count}/${score.row_count}`,
+];
 
 function describeProbes({ probes }: ProbeEval): string {
   const parts = PROBES.flatMap(([key, name]) => {
@@ -103,7 +120,7 @@ function describeProbes({ probes }: ProbeEval): string {
 }
 
 /** Empty where no probe can tell. */
-function describeFamiliarity({ familiarity }: ProbeEval, paint: Paint): string[] {
+function describeFamiliarity({ familiarity }: ProbeEval, { paint, columns }: Look): string[] {
   const rows = PROBES.flatMap(([key, name]) => {
     const found = familiarity?.[key];
     if (found == null) return [];
@@ -114,12 +131,14 @@ function describeFamiliarity({ familiarity }: ProbeEval, paint: Paint): string[]
         `${percent(own.unfamiliar_count, own.question_count)} of ${own.question_count} ${TITLES[split]}`,
       ];
     });
-    return [`    ${name}`.padEnd(PROBE_WIDTH) + shares.join(", ")];
+    const margin = " ".repeat(PROBE_WIDTH);
+    const lines = wrap(shares.join(", "), columns - PROBE_WIDTH).join(`\n${margin}`);
+    return [`    ${name}`.padEnd(PROBE_WIDTH) + lines];
   });
   if (rows.length === 0) return [];
   const { level } = (familiarity?.accuracy_probe ?? familiarity?.se_probe)!;
-  const title = `${paint("bold", "Unfamiliar questions")}\n  States unlike those of the training questions (p ≤ ${level})`;
-  return [[title, ...rows].join("\n")];
+  const meaning = `States unlike those of the training questions (p ≤ ${level})`;
+  return [[paint("bold", "Unfamiliar questions"), ...indent(meaning, columns), ...rows].join("\n")];
 }
 
 /** Those of the checks are said by the checks. */
@@ -128,7 +147,11 @@ const warningsBesideChecks = ({ warnings }: ProbeEval): ProbeEval["warnings"] =>
 
 const percent = (part: number, whole: number): string => formatPercent(whole === 0 ? 0 : part / whole);
 
-const P_WIDTH = 9;
+/** A text's lines, below a heading. */
+const indent = (text: string, columns: number, margin = "  "): string[] =>
+  wrap(text, Math.min(columns, WIDEST_TEXT) - margin.length).map((line) => `${margin}${line}`);
+
+const sum = (widths: readonly number[]): number => widths.reduce((total, width) => total + width, 0);
 
 const TITLES: Readonly<Record<EvaluatedSplit, string>> = {
   math_val: "validation",
@@ -136,7 +159,6 @@ const TITLES: Readonly<Record<EvaluatedSplit, string>> = {
   ood_test: "out of distribution",
 };
 
-const NAME_WIDTH = 36;
 /** Of the names of probes alone. */
 const PROBE_WIDTH = 24;
 
@@ -168,7 +190,7 @@ const SIGNS: Readonly<Record<AuditCheck["status"], readonly [sign: string, style
 
 /** What the report begins with. */
 function describeAudit({ verdict, checks }: Audit, { paint, columns }: Look): string {
-  const width = Math.min(TEXT_WIDTH, columns - 2);
+  const width = Math.min(columns, WIDEST_TEXT) - 2;
   const [headline = "", ...rest] = verdict;
   return [
     paint("bold", "Checks"),
@@ -179,17 +201,9 @@ function describeAudit({ verdict, checks }: Audit, { paint, columns }: Look): st
     "",
     paint("bold", "Verdict"),
     ...wrap(headline, width).map((line) => `  ${paint("bold", line)}`),
-    ...rest.flatMap((sentence) => wrap(sentence, width).map((line) => `  ${line}`)),
+    ...rest.flatMap((sentence) => indent(sentence, columns)),
   ].join("\n");
 }
-
-const HEADER = [
-  "  finds wrong answers?".padEnd(NAME_WIDTH),
-  "AUROC".padStart(6),
-  "95% interval".padStart(14),
-  "p".padStart(P_WIDTH),
-  "positives".padStart(12),
-].join("");
 
 type Decision = DecisionEvaluation<EvaluatedSplit>;
 
@@ -197,11 +211,13 @@ type Decision = DecisionEvaluation<EvaluatedSplit>;
  * The thresholds as a table: what they guarantee, and what they achieve on questions that they were not chosen on. Empty
  * without any.
  */
-function describeDecisions(decisions: readonly Decision[], paint: Paint): string[] {
+function describeDecisions(decisions: readonly Decision[], look: Look): string[] {
   if (decisions.length === 0) return [];
   const groups = groupByTarget(decisions);
   return [
-    [paint("bold", "When to answer"), ...groups.flatMap((group) => describeTarget(group, paint))].join("\n"),
+    [look.paint("bold", "When to answer"), ...groups.flatMap((group) => describeTarget(group, look))].join(
+      "\n",
+    ),
   ];
 }
 
@@ -212,7 +228,7 @@ function groupByTarget(decisions: readonly Decision[]): Decision[][] {
   return [...groups.values()];
 }
 
-function describeTarget(group: readonly Decision[], paint: Paint): string[] {
+function describeTarget(group: readonly Decision[], { paint, columns }: Look): string[] {
   const { kind, target } = group[0]!;
   const title =
     kind === "risk"
@@ -225,17 +241,21 @@ function describeTarget(group: readonly Decision[], paint: Paint): string[] {
   const reasons = new Set(group.map(({ threshold, reason }) => (threshold === null ? reason : null)));
   const [reason] = reasons;
   if (reasons.size === 1 && reason != null)
-    return [title, ...wrap(`No threshold: ${reason}`, DECISION_WIDTH).map((line) => `    ${line}`)];
+    return [title, ...indent(`No threshold: ${reason}`, columns, BELOW_TITLE)];
+  // where names and figures have no room side by side, the figures are below the name
+  const nameWidth = columns < NAME_WIDTH + sum(DECISION_WIDTHS) ? 0 : NAME_WIDTH;
   return [
     title,
-    paint("gray", DECISION_HEADER),
-    ...group.flatMap(describeDecision),
-    ...explainDecision(group).map((line) => `    ${line}`),
+    paint("gray", layOutRow(["", ...DECISION_HEADER], [nameWidth, ...DECISION_WIDTHS], columns)),
+    ...group.flatMap((decision) => describeDecision(decision, nameWidth, columns)),
+    ...explainDecision(group).flatMap((text) => indent(text, columns, BELOW_TITLE)),
     ...(guarantee === undefined
       ? []
-      : wrap(`${guarantee}${onOthers}`, DECISION_WIDTH).map((line) => paint("gray", `    ${line}`))),
+      : indent(`${guarantee}${onOthers}`, columns, BELOW_TITLE).map((line) => paint("gray", line))),
   ];
 }
+
+const BELOW_TITLE = "    ";
 
 /** The first threshold that holds, in words. */
 function explainDecision(group: readonly Decision[]): string[] {
@@ -244,45 +264,40 @@ function explainDecision(group: readonly Decision[]): string[] {
   if (decision === undefined || own === undefined) return [];
   const { coverage, risk } = own;
   if (coverage.estimate === null || risk.estimate === null) return [];
-  return wrap(
+  return [
     `By the ${nameOf(decision.score as ScoreName)}, of 100 test answers ${formatOfHundred(coverage.estimate)} are given, and ${formatOfHundred(risk.estimate)} of the 100 are given and wrong.`,
-    DECISION_WIDTH,
-  );
+  ];
 }
 
-function describeDecision({ score, threshold, reason, achieved }: Decision): string[] {
-  const name = `    ${nameOf(score as ScoreName)}`.padEnd(NAME_WIDTH);
-  if (threshold === null)
-    return wrap(`none: ${reason}`, DECISION_WIDTH - NAME_WIDTH).map(
-      (line, i) => `${i === 0 ? name : " ".repeat(NAME_WIDTH)}  ${line}`,
-    );
-  return SPLITS.flatMap(([split, title], i) => {
-    const own = achieved[split];
-    if (own === undefined) return [];
-    const error = own.error_when_answering;
-    return [
-      [
-        i === 0 ? name : " ".repeat(NAME_WIDTH),
-        (i === 0 ? formatSignificant(threshold.threshold) : "").padStart(9),
-        title.padStart(6),
-        formatPercent(own.coverage.estimate, 1).padStart(8),
-        formatPercent(own.risk.estimate, 1).padStart(11),
-        formatPercent(error, 1).padStart(10),
-      ].join(""),
-    ];
-  });
+/** @param nameWidth 0 where the name has a line of its own */
+function describeDecision(
+  { score, threshold, reason, achieved }: Decision,
+  nameWidth: number,
+  columns: number,
+): string[] {
+  const name = `${BELOW_TITLE}${nameOf(score as ScoreName)}`;
+  const margin = " ".repeat(nameWidth === 0 ? BELOW_TITLE.length + 2 : nameWidth + 2);
+  const rows =
+    threshold === null
+      ? indent(`none: ${reason}`, columns, margin)
+      : SPLITS.flatMap(([split, title], i) => {
+          const own = achieved[split];
+          if (own === undefined) return [];
+          const cells = [
+            i === 0 ? formatSignificant(threshold.threshold) : "",
+            title,
+            formatPercent(own.coverage.estimate, 1),
+            formatPercent(own.risk.estimate, 1),
+            formatPercent(own.error_when_answering, 1),
+          ];
+          return [layOutRow(["", ...cells], [nameWidth, ...DECISION_WIDTHS], columns)];
+        });
+  if (nameWidth === 0) return [name, ...rows];
+  return rows.map((row, i) => (i === 0 ? name.padEnd(nameWidth) + row.slice(nameWidth) : row));
 }
 
-const DECISION_WIDTH = 76;
-
-const DECISION_HEADER = [
-  "".padEnd(NAME_WIDTH),
-  "score ≤".padStart(9),
-  "split".padStart(6),
-  "given".padStart(8),
-  "and wrong".padStart(11),
-  "error".padStart(10),
-].join("");
+const DECISION_HEADER = ["score ≤", "split", "given", "and wrong", "error"];
+const DECISION_WIDTHS = [9, 6, 8, 11, 10];
 
 const SPLITS = [
   ["math_test", "test"],
@@ -292,25 +307,28 @@ const SPLITS = [
 /** Questions that are listed; the file has them all. */
 const SHOWN_QUESTIONS = 5;
 const SHOWN_ANSWER_LENGTH = 24;
-const TEXT_WIDTH = 78;
+/** Longer lines are hard to read. */
+const WIDEST_TEXT = 80;
 
 /**
  * The lines below a split's table: the two probes compared, their calibration, and what semantic entropy cannot see.
  * Each is left out where there is nothing to say.
  */
-function describeFindings(split: SplitEvaluation): string[] {
+function describeFindings(split: SplitEvaluation, columns: number): string[] {
   return [
     ...describeComparison(split),
     ...describeCalibration(split),
     ...describeBlindSpot(split.consistently_wrong),
-  ];
+  ].flatMap(([margin, text]) => {
+    const [first = "", ...others] = wrap(text, Math.min(columns, WIDEST_TEXT) - margin.length - 2);
+    return [`${margin}${first}`, ...others.map((line) => `${margin}  ${line}`)];
+  });
 }
 
-/** Text within 80 columns, its further lines indented. */
-const hang = (text: string, indent = "  "): string[] =>
-  wrap(text, TEXT_WIDTH - indent.length - 2).map((line, i) => `${indent}${i === 0 ? "" : "  "}${line}`);
+/** A line below a table, that may have to be broken. */
+type Finding = readonly [margin: string, text: string];
 
-function describeComparison({ paired_comparisons: comparisons }: SplitEvaluation): string[] {
+function describeComparison({ paired_comparisons: comparisons }: SplitEvaluation): Finding[] {
   const found = comparisons.find(({ first, second }) => first === "se_probe" && second === "accuracy_probe");
   if (found === undefined) return [];
   const { estimate, intervals } = found.auc_difference;
@@ -319,44 +337,46 @@ function describeComparison({ paired_comparisons: comparisons }: SplitEvaluation
     found.p_value === null
       ? ""
       : `; ${formatPEquation(found.p_value, found.permutations)}, after Holm for ${comparisons.filter(({ first }) => first === "se_probe").length} pairs ${formatPEquation(found.p_value_holm, null)}`;
-  return hang(`SE probe minus accuracy probe: ${formatSigned(estimate)}${range}${p}`);
+  return [["  ", `SE probe minus accuracy probe: ${formatSigned(estimate)}${range}${p}`]];
 }
 
-function describeCalibration({ calibration }: SplitEvaluation): string[] {
+function describeCalibration({ calibration }: SplitEvaluation): Finding[] {
   const { accuracy_probe: own } = calibration;
   if (own === null) return [];
   const after = (["platt", "isotonic"] as const).flatMap((method) => {
     const quality = own[method];
     return quality === null ? [] : [`${method} ${formatNumber(quality.ece)}`];
   });
-  return hang(`Accuracy probe's calibration error: ${[formatNumber(own.ece), ...after].join(", after ")}`);
+  return [
+    ["  ", `Accuracy probe's calibration error: ${[formatNumber(own.ece), ...after].join(", after ")}`],
+  ];
 }
 
-function describeBlindSpot(found: ConsistentlyWrong): string[] {
+function describeBlindSpot(found: ConsistentlyWrong): Finding[] {
   const { question_count: wrong, low_entropy_questions: low, accuracy_probe: probe } = found;
-  if (low === 0) return [];
+  if (low === 0 || wrong === 0) return [];
   const auc =
     probe.auc === null ? "" : ` Among them the accuracy probe has AUROC ${formatNumber(probe.auc)}.`;
   const share = `${found.low_entropy_incorrect_rows} of ${found.incorrect_rows} wrong answers`;
   return [
-    ...hang(
+    [
+      "  ",
       `Consistently wrong: ${wrong} of ${low} questions of low semantic entropy, ${found.single_cluster_count} with a single meaning.`,
-    ),
-    ...wrap(
-      `Semantic entropy cannot see them: ${share} are to questions of low entropy.${auc}`,
-      TEXT_WIDTH,
-    ).map((line) => `  ${line}`),
+    ],
+    ["  ", `Semantic entropy cannot see them: ${share} are to questions of low entropy.${auc}`],
     ...found.questions.slice(0, SHOWN_QUESTIONS).map(describeQuestion),
-    ...(wrong > SHOWN_QUESTIONS ? [`    and ${wrong - SHOWN_QUESTIONS} more in probe_eval.json`] : []),
+    ...(wrong > SHOWN_QUESTIONS
+      ? [[BELOW_TITLE, `and ${wrong - SHOWN_QUESTIONS} more in probe_eval.json`] as const]
+      : []),
   ];
 }
 
-function describeQuestion(question: ConsistentlyWrong["questions"][number]): string {
+function describeQuestion(question: ConsistentlyWrong["questions"][number]): Finding {
   const { question_id, answer, cluster_share, incorrect_count, row_count, accuracy_probe } = question;
   const said = answer === null ? "" : ` mostly "${oneLine(answer)}"`;
   const share = cluster_share === null ? "" : ` (${formatPercent(cluster_share)})`;
   const probe = accuracy_probe === null ? "" : `, accuracy probe ${formatNumber(accuracy_probe, 2)}`;
-  return `    ${question_id}:${said}${share}, ${incorrect_count} of ${row_count} wrong${probe}`;
+  return [BELOW_TITLE, `${question_id}:${said}${share}, ${incorrect_count} of ${row_count} wrong${probe}`];
 }
 
 function oneLine(answer: string): string {

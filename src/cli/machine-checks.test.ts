@@ -1,9 +1,11 @@
+import { mkdir, mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { DEVICE_NAMES } from "../engine/runtime/device.ts";
 import {
   checkCpu,
+  checkCudaLibraries,
   checkEngine,
   checkHuggingFaceCache,
   checkMemory,
@@ -42,6 +44,26 @@ it("looks at the folder that a new workspace would be made in", async () => {
   expect(await checkWorkspace(path)).toMatchObject({
     name: "workspace",
     detail: expect.stringContaining(path),
+  });
+});
+
+describe("checkCudaLibraries", () => {
+  const linux = { platform: "linux", arch: "x64" };
+  it("says how to install where their download fails", async () => {
+    expect(await checkCudaLibraries("/nowhere", linux)).toMatchObject([
+      {
+        status: "absent",
+        advice: expect.stringMatching(/fails.*npm install --ignore-scripts/),
+      },
+    ]);
+    expect(await checkCudaLibraries("/nowhere", { platform: "darwin", arch: "arm64" })).toEqual([]);
+  });
+  it("finds them", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "sep-cuda-"));
+    const libraries = join(folder, "bin/napi-v6/linux/x64");
+    await mkdir(libraries, { recursive: true });
+    await writeFile(join(libraries, "libonnxruntime_providers_cuda.so"), "");
+    expect(await checkCudaLibraries(folder, linux)).toMatchObject([{ status: "ok" }]);
   });
 });
 

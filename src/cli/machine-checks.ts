@@ -1,7 +1,8 @@
 import { constants } from "node:fs";
 import { access, stat, statfs } from "node:fs/promises";
+import { createRequire } from "node:module";
 import { availableParallelism, cpus } from "node:os";
-import { dirname, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { describePlan } from "../backends/local/try-plans.ts";
 import { type Environment, locateHubCache } from "../checkpoint/hub/hub.ts";
 import { loadModel } from "../checkpoint/load-model.ts";
@@ -143,6 +144,29 @@ export async function checkEngine(attempt: typeof tryDevice = tryDevice): Promis
       name: "device auto",
       status: "ok",
       detail: `${auto.name}; tried in the order ${AUTO_DEVICES.join(", ")}, cpu`,
+    },
+  ];
+}
+
+/**
+ * What onnxruntime-node's install script downloads where npm runs it: on Linux x64 alone.
+ * @param folder of the package onnxruntime-node
+ */
+export async function checkCudaLibraries(
+  folder: string = dirname(createRequire(import.meta.url).resolve("onnxruntime-node/package.json")),
+  { platform, arch }: { readonly platform: string; readonly arch: string } = process,
+): Promise<Check[]> {
+  if (platform !== "linux" || arch !== "x64") return [];
+  const name = "cuda libraries";
+  const library = join(folder, "bin", "napi-v6", platform, arch, "libonnxruntime_providers_cuda.so");
+  if (await fileExists(library)) return [{ name, status: "ok", detail: `downloaded to ${dirname(library)}` }];
+  return [
+    {
+      name,
+      status: "absent",
+      detail: "not downloaded; nothing but --device cuda needs them",
+      advice:
+        "onnxruntime-node's install script downloads them from api.nuget.org. Where that cannot be reached, it fails, and `npm install` with it: use `npm install --ignore-scripts`.",
     },
   ];
 }

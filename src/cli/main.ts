@@ -51,7 +51,9 @@ addAbortSignal(signal, process.stdin);
 
 async function run(): Promise<number> {
   // Loaded here and not above: where too few files may be open, not even the program's own can be, and that has to be said.
-  const { runCli } = await import("./run-cli.ts");
+  const { runCli } = await import("./run-cli.ts").catch((cause: unknown) => {
+    throw explainUnloaded(explainFileError(cause));
+  });
   return runCli(args, {
     stdout: process.stdout,
     stderr: process.stderr,
@@ -60,6 +62,19 @@ async function run(): Promise<number> {
     signal,
     now: () => performance.now(),
   });
+}
+
+/** An installation that was interrupted, or is for another platform, lacks what the program itself is loaded from. */
+function explainUnloaded(cause: unknown): unknown {
+  if (!(cause instanceof Error) || cause instanceof SepError) return cause;
+  const { code } = cause as NodeJS.ErrnoException;
+  if (!["ERR_MODULE_NOT_FOUND", "MODULE_NOT_FOUND", "ERR_DLOPEN_FAILED"].includes(code ?? "")) return cause;
+  const [problem] = cause.message.split("\n");
+  return new SepError(
+    "package-missing",
+    `This installation is incomplete or for another platform: ${problem}. Install it again with \`npm install --ignore-scripts semantic-entropy-probes\`; onnxruntime-node has builds for Linux with glibc, macOS and Windows.`,
+    { cause },
+  );
 }
 
 // The command waits for a promise that nothing can settle any more; Node alone would exit with status 13 and no message.

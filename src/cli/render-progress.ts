@@ -5,6 +5,7 @@ import { SepError } from "../errors.ts";
 import type { StepEvent } from "../study/step.ts";
 import type { StepName } from "../study/workspace.ts";
 import type { CliContext } from "./command.ts";
+import { groupWarnings } from "./group-warnings.ts";
 import {
   createProgressMeter,
   formatLiveLine,
@@ -13,7 +14,7 @@ import {
   type ProgressMeter,
   partLabel,
 } from "./progress-meter.ts";
-import { createPaint } from "./terminal.ts";
+import { createPaint, setMessage } from "./terminal.ts";
 
 /** How events are shown: JSON lines, nothing but warnings, or for people. */
 interface ProgressMode {
@@ -44,13 +45,15 @@ export async function renderProgress<Result>(
 ): Promise<Result> {
   const view = createView(mode, context);
   const warnings = mode.json ? null : createWarningFilter(mode);
+  const showAll = (shown: readonly StepEvent[]): void => {
+    for (const event of shown) view.show(event);
+  };
   let lastTurnMs = context.now();
   try {
     for (;;) {
       const next = await events.next();
       if (next.done) return next.value;
-      const event = warnings === null ? next.value : warnings.take(next.value);
-      if (event !== null) view.show(event);
+      showAll(warnings === null ? [next.value] : warnings.take(next.value));
       if (context.now() - lastTurnMs >= TURN_MS) {
         // A step that never waits for anything would keep Ctrl-C from being heard.
         await nextTurn();
@@ -60,9 +63,10 @@ export async function renderProgress<Result>(
     }
   } catch (error) {
     // there will be no result to list them with
-    for (const event of warnings?.waiting ?? []) view.show(event);
+    showAll(warnings?.takeWaiting() ?? []);
     throw error;
   } finally {
+    showAll(warnings?.takeHeld() ?? []);
     view.finish();
     await events.return(undefined as Result);
   }
@@ -70,31 +74,66 @@ export async function renderProgress<Result>(
 
 type WarningEvent = Extract<StepEvent, { kind: "warning" }>;
 
-/** Lets each warning through once, and for another question set a reference to the first. */
-function createWarningFilter({ quiet, listedLater = [] }: ProgressMode): {
-  /** @returns what to show; null for nothing */
-  take(event: StepEvent): StepEvent | null;
-  /** Warnings that are to be listed with the result. */
-  readonly waiting: readonly WarningEvent[];
-} {
+interface WarningFilter {
+  /** @returns what to show now */
+  take(event: StepEvent): readonly StepEvent[];
+  /** What the last events of a step have left. */
+  takeHeld(): readonly StepEvent[];
+  /** Warnings that were to be listed with the result. */
+  takeWaiting(): readonly StepEvent[];
+}
+
+/**
+ * Lets each warning through once, for another question set as a reference to the first, and those that come one after the
+ * other and are alike as one.
+ */
+function createWarningFilter({ quiet, listedLater = [] }: ProgressMode): WarningFilter {
   const partsOf = new Map<string, string[]>();
-  const waiting: WarningEvent[] = [];
+  let waiting: WarningEvent[] = [];
+  let held: WarningEvent[] = [];
+  const takeHeld = (): readonly StepEvent[] => {
+    const shown = groupEvents(held);
+    held = [];
+    return shown;
+  };
   return {
-    waiting,
+    takeHeld,
+    takeWaiting() {
+      const shown = groupEvents(waiting);
+      waiting = [];
+      return shown;
+    },
     take(event) {
-      if (event.kind !== "warning") return event;
+      if (event.kind !== "warning") return [...takeHeld(), event];
+      const before = isSameWork(held.at(-1) ?? event, event) ? [] : takeHeld();
       const { code, message } = event.warning;
       const key = `${code} ${message}`;
       const parts = partsOf.get(key) ?? [];
-      if (parts.includes(event.part)) return null;
+      if (parts.includes(event.part)) return before;
       partsOf.set(key, [...parts, event.part]);
       const shown =
         parts[0] === undefined ? event : { ...event, warning: { code, message: `same as for ${parts[0]}` } };
-      if (quiet || !listedLater.some((step) => step === event.step)) return shown;
-      waiting.push(shown);
-      return null;
+      if (quiet || !listedLater.some((step) => step === event.step)) held.push(shown);
+      else waiting.push(shown);
+      return before;
     },
   };
+}
+
+const isSameWork = (one: WarningEvent, other: WarningEvent): boolean =>
+  one.step === other.step && one.part === other.part;
+
+/** @param events warnings in order, those of a part of a step side by side */
+function groupEvents(events: readonly WarningEvent[]): WarningEvent[] {
+  const parts: WarningEvent[][] = [];
+  for (const event of events) {
+    const last = parts.at(-1);
+    if (last !== undefined && isSameWork(last[0]!, event)) last.push(event);
+    else parts.push([event]);
+  }
+  return parts.flatMap((part) =>
+    groupWarnings(part.map(({ warning }) => warning)).map((warning) => ({ ...part[0]!, warning })),
+  );
 }
 
 function createView(mode: ProgressMode, context: CliContext): ProgressView {
@@ -193,12 +232,14 @@ type MessageEvent = Exclude<StepEvent, { kind: "started" | "advanced" }>;
 const isMessage = (event: StepEvent): event is MessageEvent =>
   event.kind !== "started" && event.kind !== "advanced";
 
-function formatMessage(event: MessageEvent, context: CliContext): string {
-  const paint = createPaint(context.stderr, context.env);
+function formatMessage(event: MessageEvent, { stderr, env }: CliContext): string {
+  const paint = createPaint(stderr, env);
   if (event.kind === "estimates") return formatEstimates(event);
-  if (event.kind === "note") return paint("gray", `${partLabel(event)}: ${event.message}`);
+  if (event.kind === "note")
+    return paint("gray", setMessage(`${partLabel(event)}: ${event.message}`, stderr));
   const { code, message } = event.warning;
-  return `${paint("yellow", "warning")} ${partLabel(event)}: ${message} [${code}]`;
+  const text = setMessage(`warning ${partLabel(event)}: ${message} [${code}]`, stderr);
+  return text.replace(/^warning/, (word) => paint("yellow", word));
 }
 
 const CLEAR_TO_END = "\u001b[K";

@@ -8,7 +8,7 @@ import { describeVersion } from "./commands/version.ts";
 import { COMMAND_GROUPS, COMMANDS, type FoundCommand, findCommand } from "./commands.ts";
 import { EXIT, exitStatusOf } from "./exit.ts";
 import { describeCli, describeCommand, describeSubcommands } from "./help.ts";
-import { createPaint, lookOf, type OutputStream } from "./terminal.ts";
+import { createPaint, lookOf, type OutputStream, setMessage } from "./terminal.ts";
 
 /**
  * The command line interface: finds the command, runs it, and turns errors into a line and an exit code.
@@ -88,9 +88,11 @@ function fail(prefix: string, thrown: unknown, args: readonly string[], context:
       : String(error);
   const pointer = code === "unexpected" ? "set SEP_DEBUG=1 for the stack" : `${code}; see docs/errors.md`;
   const paint = createPaint(stderr, env);
-  stderr.write(
-    `${paint(interrupted ? "yellow" : "red", prefix)}: ${message} ${paint("gray", `[${pointer}]`)}\n`,
-  );
+  const text = setMessage(`${prefix}: ${message} [${pointer}]`, stderr);
+  const painted = text
+    .replace(prefix, (words) => paint(interrupted ? "yellow" : "red", words))
+    .replace(/\[[^[\]\n]*\]$/, (words) => paint("gray", words));
+  stderr.write(`${painted}\n`);
   if (env.SEP_DEBUG === "1") stderr.write(`${describeStack(error)}\n`);
   if (args.includes("--json")) stdout.write(`${JSON.stringify({ kind: "error", code, message })}\n`);
   return exitStatusOf(code);

@@ -1,5 +1,6 @@
 import { styleText } from "node:util";
 import type { ManifestWarning } from "../store/manifest.ts";
+import { groupWarnings } from "./group-warnings.ts";
 
 /** What the CLI needs of an output stream; `process.stdout` is one. */
 export interface OutputStream {
@@ -61,14 +62,44 @@ export function wrap(text: string, width: number): string[] {
   return lines;
 }
 
-/** A block with each warning once; no block if there is none. */
+/** A message: on a terminal in lines, the further ones indented; one line in a log. */
+export function setMessage(text: string, stream: OutputStream): string {
+  const { columns } = lookOf(stream, { env: {} });
+  return stream.isTTY === true ? wrap(text, columns - 2).join("\n  ") : text;
+}
+
+/** A text below a heading: its lines, the further ones indented. */
+export function hang(text: string, columns: number): string[] {
+  return wrap(text, Math.min(columns, USUAL_COLUMNS) - 4).map(
+    (line, i) => `${i === 0 ? "  " : "    "}${line}`,
+  );
+}
+
+/**
+ * A row of a table: the first cell on the left of its column, numbers on the right of theirs.
+ * @param widths  of the columns
+ * @param columns what there is room for; the last ones of the table are left out where they do not fit
+ */
+export function layOutRow(cells: readonly string[], widths: readonly number[], columns: number): string {
+  let used = 0;
+  const shown = cells.filter((_, i) => {
+    used += widths[i]!;
+    return used <= columns;
+  });
+  return shown
+    .map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)))
+    .join("")
+    .trimEnd();
+}
+
+/** A block with each warning once, those that are alike as one; no block if there is none. */
 export function describeWarnings(
   warnings: readonly ManifestWarning[],
   paint: Paint,
   columns: number = USUAL_COLUMNS,
 ): string[] {
   if (warnings.length === 0) return [];
-  const texts = [...new Set(warnings.map(({ code, message }) => `${message} [${code}]`))];
+  const texts = groupWarnings(warnings).map(({ code, message }) => `${message} [${code}]`);
   const lines = texts.map((text) => {
     const wrapped = wrap(text, columns - 4).join("\n    ");
     return `  ${wrapped.replace(/\[[a-z-]+\]$/, (code) => paint("gray", code))}`;

@@ -48,25 +48,27 @@ export function evaluateCurves(
   const ranked = rankScores(rows.map((row) => scores[row]!));
   const resampler = createQuestionResampler(rows.map((row) => questionIds[row]!));
   const rng = createRng("curves", seed);
-  const curves = drawCurves(ranked, own, new Float64Array(rows.length).fill(1))!;
-  const drawn = Array.from({ length: resamples }, () => drawCurves(ranked, own, resampler.draw(rng))).filter(
-    (curve) => curve !== null,
-  );
-  const isKnown = drawn.length * 2 >= resamples && drawn.length > 0;
+  const drawCurves = createCurveDrawer(ranked, own);
+  const drawn = drawCurves(new Float64Array(rows.length).fill(1))!;
+  const y = nameCurves((name) => Array.from(drawn[name], round));
+  // [point, resample]: the values of a point are side by side
+  const resampled = nameCurves(() => new Float64Array(CURVE_GRID.length * resamples));
+  let count = 0;
+  for (let each = 0; each < resamples; each++) {
+    const curves = drawCurves(resampler.draw(rng));
+    if (curves === null) continue;
+    for (const name of CURVE_NAMES)
+      for (let i = 0; i < CURVE_GRID.length; i++) resampled[name][i * resamples + count] = curves[name][i]!;
+    count += 1;
+  }
+  const isKnown = count * 2 >= resamples && count > 0;
   const band = (name: (typeof CURVE_NAMES)[number]): CurveBand => {
     const ends = isKnown
       ? CURVE_GRID.map((_, i) =>
-          quantiles(
-            drawn.map((curve) => curve[name][i]!),
-            [0.05, 0.95],
-          ),
+          quantiles(resampled[name].subarray(i * resamples, i * resamples + count), [0.05, 0.95]),
         )
       : [];
-    return {
-      y: Array.from(curves[name], round),
-      low: ends.map(([low]) => round(low!)),
-      high: ends.map(([, high]) => round(high!)),
-    };
+    return { y: y[name], low: ends.map(([low]) => round(low!)), high: ends.map(([, high]) => round(high!)) };
   };
   return {
     roc: band("roc"),
@@ -75,55 +77,66 @@ export function evaluateCurves(
   };
 }
 
-type DrawnCurves = Readonly<Record<(typeof CURVE_NAMES)[number], Float64Array>>;
+type CurveValues<Values> = Readonly<Record<(typeof CURVE_NAMES)[number], Values>>;
+
+const nameCurves = <Values>(make: (name: (typeof CURVE_NAMES)[number]) => Values): CurveValues<Values> => ({
+  roc: make("roc"),
+  precision_recall: make("precision_recall"),
+  risk_coverage: make("risk_coverage"),
+});
 
 /**
- * The curves of weighted rows; tied scores are a straight line, as if in random order.
- * @returns null if one class has no weight
+ * Draws the curves of weighted rows; tied scores are a straight line, as if in random order.
+ * @returns of the rows' weights: null if one class has no weight. The arrays are those of the next call, too
  */
-function drawCurves(
+function createCurveDrawer(
   { order, groupStarts }: RankedScores,
   labels: Uint8Array,
-  weights: Float64Array,
-): DrawnCurves | null {
+): (weights: Float64Array) => CurveValues<Float64Array> | null {
   const groups = groupStarts.length - 1;
   // Weight below each border between groups, from no row to all rows.
   const zeros = new Float64Array(groups + 1);
   const ones = new Float64Array(groups + 1);
-  for (let g = 0; g < groups; g++) {
-    zeros[g + 1] = zeros[g]!;
-    ones[g + 1] = ones[g]!;
-    for (let i = groupStarts[g]!; i < groupStarts[g + 1]!; i++) {
-      const row = order[i]!;
-      if (labels[row] === 1) ones[g + 1]! += weights[row]!;
-      else zeros[g + 1]! += weights[row]!;
+  const curves = nameCurves(() => new Float64Array(CURVE_GRID.length));
+  const { roc, precision_recall: precision, risk_coverage: risk } = curves;
+  return (weights) => {
+    for (let g = 0; g < groups; g++) {
+      let [zero, one] = [zeros[g]!, ones[g]!];
+      for (let i = groupStarts[g]!; i < groupStarts[g + 1]!; i++) {
+        const row = order[i]!;
+        if (labels[row] === 1) one += weights[row]!;
+        else zero += weights[row]!;
+      }
+      zeros[g + 1] = zero;
+      ones[g + 1] = one;
     }
-  }
-  const [allZeros, allOnes] = [zeros[groups]!, ones[groups]!];
-  if (allZeros === 0 || allOnes === 0) return null;
-  const roc = new Float64Array(CURVE_GRID.length);
-  const precision = new Float64Array(CURVE_GRID.length);
-  const risk = new Float64Array(CURVE_GRID.length);
-  let fromTop = groups;
-  let byRecall = groups - 1;
-  let fromBelow = 0;
-  CURVE_GRID.forEach((share, i) => {
-    // ROC: go down from the highest scores until the share of zeros lies above the border.
-    while (fromTop > 0 && allZeros - zeros[fromTop - 1]! <= share * allZeros + ROUNDING) fromTop--;
-    roc[i] = interpolateRate(zeros, ones, fromTop, share);
-    while (
-      byRecall > 0 &&
-      (allOnes - ones[byRecall]! < share * allOnes - ROUNDING || isEmpty(zeros, ones, byRecall, groups))
-    )
-      byRecall--;
-    const called = allOnes - ones[byRecall]!;
-    precision[i] = called / (called + allZeros - zeros[byRecall]!);
-    const answered = share * (allZeros + allOnes);
-    while (fromBelow < groups && zeros[fromBelow]! + ones[fromBelow]! < Math.max(answered, Number.MIN_VALUE))
-      fromBelow++;
-    risk[i] = riskAt(zeros, ones, fromBelow, answered);
-  });
-  return { roc, precision_recall: precision, risk_coverage: risk };
+    const [allZeros, allOnes] = [zeros[groups]!, ones[groups]!];
+    if (allZeros === 0 || allOnes === 0) return null;
+    let fromTop = groups;
+    let byRecall = groups - 1;
+    let fromBelow = 0;
+    for (let i = 0; i < CURVE_GRID.length; i++) {
+      const share = CURVE_GRID[i]!;
+      // ROC: go down from the highest scores until the share of zeros lies above the border.
+      while (fromTop > 0 && allZeros - zeros[fromTop - 1]! <= share * allZeros + ROUNDING) fromTop--;
+      roc[i] = interpolateRate(zeros, ones, groups, fromTop, share);
+      while (
+        byRecall > 0 &&
+        (allOnes - ones[byRecall]! < share * allOnes - ROUNDING || isEmpty(zeros, ones, byRecall, groups))
+      )
+        byRecall--;
+      const called = allOnes - ones[byRecall]!;
+      precision[i] = called / (called + allZeros - zeros[byRecall]!);
+      const answered = share * (allZeros + allOnes);
+      while (
+        fromBelow < groups &&
+        zeros[fromBelow]! + ones[fromBelow]! < Math.max(answered, Number.MIN_VALUE)
+      )
+        fromBelow++;
+      risk[i] = riskAt(zeros, ones, fromBelow, answered);
+    }
+    return curves;
+  };
 }
 
 /** No weight lies above the border. */
@@ -131,9 +144,14 @@ const isEmpty = (zeros: Float64Array, ones: Float64Array, border: number, groups
   zeros[groups]! + ones[groups]! - zeros[border]! - ones[border]! === 0;
 
 /** The true positive rate where the false positive rate is `share`, between the borders `above` and the next lower. */
-function interpolateRate(zeros: Float64Array, ones: Float64Array, above: number, share: number): number {
-  const allZeros = zeros.at(-1)!;
-  const allOnes = ones.at(-1)!;
+function interpolateRate(
+  zeros: Float64Array,
+  ones: Float64Array,
+  groups: number,
+  above: number,
+  share: number,
+): number {
+  const [allZeros, allOnes] = [zeros[groups]!, ones[groups]!];
   const here = (allOnes - ones[above]!) / allOnes;
   if (above === 0) return here;
   const start = (allZeros - zeros[above]!) / allZeros;

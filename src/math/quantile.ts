@@ -10,7 +10,8 @@ export const quantile = (values: ArrayLike<number>, probability: number): number
 /** Several quantiles, sorting the values once. @returns one per probability @throws RangeError as {@link quantile} */
 export function quantiles(values: ArrayLike<number>, probabilities: readonly number[]): number[] {
   if (values.length === 0) throw new RangeError("Quantile of 0 values.");
-  const sorted = Float64Array.from(values).sort();
+  // a copy of a typed array takes no iterator
+  const sorted = (values instanceof Float64Array ? values.slice() : Float64Array.from(values)).sort();
   if (Number.isNaN(sorted[sorted.length - 1])) throw new RangeError("Quantile of values with NaN."); // sorts last
   return probabilities.map((probability) => {
     if (!(probability >= 0 && probability <= 1))

@@ -38,8 +38,7 @@ export async function openHub({
 
 /** What a download reports. */
 export type PullEvent =
-  /** Once, when it is known which files are missing; parts of them may have been downloaded before. */
-  | { readonly kind: "planned"; readonly files: readonly PlannedFile[]; readonly totalBytes: number }
+  | PullPlan
   /** Repeatedly while a file is downloaded. The count may go back, when a damaged beginning is dropped. */
   | {
       readonly kind: "received";
@@ -55,6 +54,17 @@ export type PullEvent =
       readonly totalBytes: number;
     }
   | PullNote;
+
+/** Once, when it is known which files are missing; parts of them may have been downloaded before. */
+export interface PullPlan {
+  readonly kind: "planned";
+  readonly files: readonly PlannedFile[];
+  readonly totalBytes: number;
+  /** Address of the hub. */
+  readonly source: string;
+  /** Of the cache. */
+  readonly folder: string;
+}
 
 /** A file that will be downloaded. */
 export interface PlannedFile {

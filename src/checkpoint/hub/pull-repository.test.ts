@@ -51,7 +51,8 @@ describe("pullRepository", () => {
       .filter(([name]) => WANTED.includes(name))
       .map(([, { content }]) => content.length);
     const totalBytes = sizes.reduce((sum, size) => sum + size, 0);
-    expect(events[0]).toEqual({ kind: "planned", files: expect.any(Array), totalBytes });
+    const ends = { source: stage.fake.endpoint, folder: stage.cacheFolder };
+    expect(events[0]).toEqual({ kind: "planned", files: expect.any(Array), totalBytes, ...ends });
     const weights = events.filter((event) => "file" in event && event.file === "model.safetensors");
     expect(weights.map(({ kind }) => kind)).toEqual(["received", "received", "completed"]);
     expect(weights.map((event) => "receivedBytes" in event && event.receivedBytes)).toEqual([
@@ -69,7 +70,8 @@ describe("pullRepository", () => {
     stage.fake.clear();
     const events: PullEvent[] = [];
     for await (const event of pullRepository(stage.hub, ID)) events.push(event);
-    expect(events).toEqual([{ kind: "planned", files: [], totalBytes: 0 }]);
+    const ends = { source: stage.fake.endpoint, folder: stage.cacheFolder };
+    expect(events).toEqual([{ kind: "planned", files: [], totalBytes: 0, ...ends }]);
     expect(stage.fake.requests.map(({ path }) => path)).toEqual([
       "/api/models/tiny/qwen3-tied/revision/main",
     ]);

@@ -8,7 +8,7 @@ import { formatGigabytes } from "../../text/format-numbers.ts";
 import { SHARD_INDEX, weightFileNames } from "../weight-index.ts";
 import { type ChosenFiles, chooseFiles, type FileChoice, LANGUAGE_MODEL_FILES } from "./choose-files.ts";
 import { readRef } from "./find-cached-model.ts";
-import type { Hub, PlannedFile, PullEvent, PullNote } from "./hub.ts";
+import type { Hub, PlannedFile, PullEvent, PullNote, PullPlan } from "./hub.ts";
 import { locateModelCache, type ModelCache, sizeIfThere } from "./hub-cache.ts";
 import type { HubModelId } from "./hub-model-id.ts";
 import { obtainFile } from "./obtain-file.ts";
@@ -139,8 +139,10 @@ async function noteRevision(cache: ModelCache, revision: string, commit: string)
  * Lists what will be downloaded and how much of it is there already, and creates the cache folder.
  * @throws SepError `disk-full`, before the download starts, if it would not fit
  */
-async function planDownload(hub: Hub, cache: ModelCache, sources: readonly HubFile[]): Promise<PullEvent> {
-  if (sources.length === 0) return { kind: "planned", files: [], totalBytes: 0 };
+async function planDownload(hub: Hub, cache: ModelCache, sources: readonly HubFile[]): Promise<PullPlan> {
+  const { endpoint, cacheFolder } = hub.settings;
+  const ends = { source: endpoint, folder: cacheFolder };
+  if (sources.length === 0) return { kind: "planned", files: [], totalBytes: 0, ...ends };
   const files: PlannedFile[] = [];
   for (const { file, etag, sizeBytes } of sources) {
     const there = (await sizeIfThere(cache.blob(etag))) ?? (await sizeIfThere(cache.incomplete(etag))) ?? 0;
@@ -148,7 +150,6 @@ async function planDownload(hub: Hub, cache: ModelCache, sources: readonly HubFi
   }
   const totalBytes = files.reduce((sum, file) => sum + file.totalBytes, 0);
   const receivedBytes = files.reduce((sum, file) => sum + file.receivedBytes, 0);
-  const { cacheFolder } = hub.settings;
   await makeFolder(cacheFolder);
   const { bavail, bsize } = await statfs(cacheFolder);
   const missingBytes = totalBytes - receivedBytes;
@@ -158,5 +159,5 @@ async function planDownload(hub: Hub, cache: ModelCache, sources: readonly HubFi
       `The download needs ${formatGigabytes(missingBytes)}, and the disk of ${cacheFolder} has ${formatGigabytes(bavail * bsize)} left. Free some space, or move the cache with HF_HOME or HF_HUB_CACHE.`,
     );
   }
-  return { kind: "planned", files, totalBytes };
+  return { kind: "planned", files, totalBytes, ...ends };
 }

@@ -20,7 +20,7 @@ import { operands, setting, text } from "../../study/settings/setting.ts";
 import { formatInterval, formatNumber, formatPValue, formatSigned } from "../../text/format-numbers.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";
-import { createPaint, type Paint, wrap } from "../terminal.ts";
+import { type Look, layOutRow, lookOf, wrap } from "../terminal.ts";
 
 /** Ending of each format's files; text is for people only. */
 const ENDINGS = { csv: "csv", latex: "tex", markdown: "md" } as const;
@@ -84,7 +84,7 @@ export const COMPARE: Command = defineCommand({
         context.stdout.write(`Wrote ${relative(process.cwd(), file)}\n`);
       return EXIT.ok;
     }
-    context.stdout.write(`${render(comparison, format, createPaint(context.stdout, context.env))}\n`);
+    context.stdout.write(`${render(comparison, format, lookOf(context.stdout, context))}\n`);
     return EXIT.ok;
   },
 });
@@ -99,9 +99,9 @@ function nameStudy(folders: readonly string[], place: number): string {
 function render(
   comparison: StudiesComparison,
   format: "text" | "csv" | "latex" | "markdown" | "json",
-  paint: Paint,
+  look: Look,
 ): string {
-  if (format === "text") return describeComparison(comparison, paint);
+  if (format === "text") return describeComparison(comparison, look);
   if (format === "json") return stableStringify(comparison as unknown as Json, 2);
   const tables = makeComparisonTables(comparison).filter(({ rows }) => rows.length > 0);
   return tables.map((table) => formatTable(table, ENDINGS[format]).trimEnd()).join("\n\n");
@@ -125,12 +125,13 @@ async function writeComparison(folder: string, comparison: StudiesComparison): P
   return files.map(([name]) => join(folder, name));
 }
 
-/** A comparison as tables for people, in 80 columns: studies by number, with what sets them apart. */
-function describeComparison(comparison: StudiesComparison, paint: Paint): string {
+/** A comparison as tables for people: studies by number, with what sets them apart. */
+function describeComparison(comparison: StudiesComparison, look: Look): string {
+  const { paint, columns } = look;
   const { studies, differing, rows, differences, notes } = comparison;
   const list = studies.flatMap(({ name, settings }, i) => {
     const told = differing.map((key) => `${key} ${settings[key]}`).join(", ");
-    return wrap(`${name}${told === "" ? "" : `: ${told}`}`, TEXT_WIDTH - 5).map(
+    return wrap(`${name}${told === "" ? "" : `: ${told}`}`, columns - 5).map(
       (line, at) => `  ${(at === 0 ? String(i + 1) : "").padEnd(3)}${line}`,
     );
   });
@@ -140,97 +141,73 @@ function describeComparison(comparison: StudiesComparison, paint: Paint): string
     [paint("bold", "Studies"), ...list, ...same].join("\n"),
     [
       paint("bold", "Finding wrong answers"),
-      paint("gray", QUALITY_HEADER),
-      ...rows.map((row) => describeQuality(row, title(row))),
+      paint("gray", layOutRow(QUALITY_HEADER, QUALITY_WIDTHS, columns)),
+      ...rows.map((row) => layOutRow(qualityCells(row, title(row)), QUALITY_WIDTHS, columns)),
     ].join("\n"),
     [
       paint("bold", "Using the score"),
-      paint("gray", USE_HEADER),
-      ...rows.map((row) => describeUse(row, title(row))),
+      paint("gray", layOutRow(USE_HEADER, USE_WIDTHS, columns)),
+      ...rows.map((row) => layOutRow(useCells(row, title(row)), USE_WIDTHS, columns)),
     ].join("\n"),
-    [paint("bold", "Differences on shared questions"), ...describeDifferences(differences, rows, paint)].join(
+    [paint("bold", "Differences on shared questions"), ...describeDifferences(differences, rows, look)].join(
       "\n",
     ),
-    ...notes.map((note) => wrap(note, TEXT_WIDTH).join("\n")),
+    ...notes.map((note) => wrap(note, columns).join("\n")),
   ].join("\n\n");
 }
 
-const TEXT_WIDTH = 78;
-const NAME_WIDTH = 32;
+// narrow terminals leave the last columns out
+const QUALITY_HEADER = ["", "test", "95% interval", "ood", "95% interval"];
+const QUALITY_WIDTHS = [32, 8, 14, 8, 14];
 
-const describeQuality = ({ splits }: ComparedScore, name: string): string =>
-  [
-    name.padEnd(NAME_WIDTH),
-    ...COMPARED_SPLITS.map((split) => {
-      const own = splits[split];
-      return own === undefined
-        ? "none".padStart(8) + "".padStart(14)
-        : formatNumber(own.auc).padStart(8) + formatInterval(own.auc_intervals).padStart(14);
-    }),
-  ].join("");
+const qualityCells = ({ splits }: ComparedScore, name: string): string[] => [
+  name,
+  ...COMPARED_SPLITS.flatMap((split) => {
+    const own = splits[split];
+    return own === undefined ? ["none", ""] : [formatNumber(own.auc), formatInterval(own.auc_intervals)];
+  }),
+];
 
-const QUALITY_HEADER = [
-  "".padEnd(NAME_WIDTH),
-  "test".padStart(8),
-  "95% interval".padStart(14),
-  "ood".padStart(8),
-  "95% interval".padStart(14),
-].join("");
+const USE_HEADER = ["  test questions, but for ood", "AURC", "AUGRC", "ECE", "ECE ood", "promises", "ood"];
+const USE_WIDTHS = [32, 7, 7, 7, 9, 9, 8];
 
-const describeUse = ({ splits }: ComparedScore, name: string): string =>
-  [
-    name.padEnd(NAME_WIDTH),
-    formatNumber(splits.math_test?.aurc ?? null).padStart(7),
-    formatNumber(splits.math_test?.augrc ?? null).padStart(7),
-    formatNumber(splits.math_test?.ece ?? null).padStart(7),
-    formatNumber(splits.ood_test?.ece ?? null).padStart(9),
-    describePromises(splits.math_test).padStart(9),
-    describePromises(splits.ood_test).padStart(8),
-  ].join("");
-
-const USE_HEADER = [
-  "  test questions, but for ood".padEnd(NAME_WIDTH),
-  "AURC".padStart(7),
-  "AUGRC".padStart(7),
-  "ECE".padStart(7),
-  "ECE ood".padStart(9),
-  "promises".padStart(9),
-  "ood".padStart(8),
-].join("");
+const useCells = ({ splits }: ComparedScore, name: string): string[] => [
+  name,
+  formatNumber(splits.math_test?.aurc ?? null),
+  formatNumber(splits.math_test?.augrc ?? null),
+  formatNumber(splits.math_test?.ece ?? null),
+  formatNumber(splits.ood_test?.ece ?? null),
+  describePromises(splits.math_test),
+  describePromises(splits.ood_test),
+];
 
 function describeDifferences(
   differences: readonly StudyDifference[],
   rows: readonly ComparedScore[],
-  paint: Paint,
+  { paint, columns }: Look,
 ): string[] {
   if (differences.every(({ shared_questions }) => shared_questions === 0))
     return ["  The studies have no test question in common."];
   const scores = new Set(rows.map(({ score }) => score));
   return [
-    paint("gray", DIFFERENCE_HEADER),
+    paint("gray", layOutRow(DIFFERENCE_HEADER, DIFFERENCE_WIDTHS, columns)),
     ...differences.map(({ first, second, split, shared_questions, result, p_value_holm }) => {
       const [one, other] = [rows[first]!, rows[second]!];
       const which = scores.size > 1 && one.score === other.score ? ` ${SCORE_INFO[one.score].title}` : "";
-      return [
-        `  ${one.study + 1} − ${other.study + 1}${which}`.slice(0, PAIR_WIDTH - 1).padEnd(PAIR_WIDTH),
-        (split === "math_test" ? "test" : "ood").padEnd(5),
-        String(shared_questions).padStart(6),
-        formatSigned(result?.auc_difference.estimate ?? null).padStart(8),
-        formatInterval(result?.auc_difference.intervals ?? [], { signed: true }).padStart(16),
-        formatPValue(result?.p_value ?? null, result?.permutations ?? null).padStart(9),
-        formatPValue(p_value_holm, null).padStart(9),
-      ].join("");
+      const pair = `  ${one.study + 1} − ${other.study + 1}${which}`.slice(0, DIFFERENCE_WIDTHS[0] - 1);
+      const cells = [
+        pair,
+        split === "math_test" ? "test" : "ood",
+        String(shared_questions),
+        formatSigned(result?.auc_difference.estimate ?? null),
+        formatInterval(result?.auc_difference.intervals ?? [], { signed: true }),
+        formatPValue(result?.p_value ?? null, result?.permutations ?? null),
+        formatPValue(p_value_holm, null),
+      ];
+      return layOutRow(cells, DIFFERENCE_WIDTHS, columns);
     }),
   ];
 }
 
-const PAIR_WIDTH = 26;
-const DIFFERENCE_HEADER = [
-  "".padEnd(PAIR_WIDTH),
-  "".padEnd(5),
-  "shared".padStart(6),
-  "AUROC".padStart(8),
-  "95% interval".padStart(16),
-  "p".padStart(9),
-  "Holm".padStart(9),
-].join("");
+const DIFFERENCE_HEADER = ["", "", "shared", "AUROC", "95% interval", "p", "Holm"];
+const DIFFERENCE_WIDTHS = [25, 5, 7, 8, 16, 9, 9] as const;

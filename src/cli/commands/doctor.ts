@@ -13,6 +13,7 @@ import { EXIT } from "../exit.ts";
 import {
   type Check,
   checkCpu,
+  checkCudaLibraries,
   checkEngine,
   checkHuggingFaceCache,
   checkMemory,
@@ -22,7 +23,7 @@ import {
   checkWorkspace,
 } from "../machine-checks.ts";
 import { renderProgress } from "../render-progress.ts";
-import { lookOf, type Style, wrap } from "../terminal.ts";
+import { lookOf, type Style, USUAL_COLUMNS, wrap } from "../terminal.ts";
 
 const { out, json, quiet } = OUTPUT;
 
@@ -68,6 +69,7 @@ export const DOCTOR: Command = defineCommand({
       checkMemory(),
       await checkWorkspace(values.out),
       ...(await checkEngine()),
+      ...(await checkCudaLibraries()),
       await checkPocket(context.signal),
       await checkHuggingFaceCache(context.env),
       ...(await checkPlans()),
@@ -126,11 +128,14 @@ function printChecks(checks: readonly Check[], context: CliContext): void {
   const { stdout } = context;
   const { paint, columns } = lookOf(stdout, context);
   const width = Math.max(...checks.map(({ name }) => name.length));
-  const margin = " ".repeat(7 + 1 + width + 2);
+  // a narrow terminal has no room for a column of names
+  const margin = " ".repeat(columns < USUAL_COLUMNS ? WORD_WIDTH + 2 : WORD_WIDTH + width + 2);
   for (const { name, status, detail, advice } of checks) {
     const { style, word } = MARKS[status];
-    const lines = wrap(detail, columns - margin.length).join(`\n${margin}`);
-    stdout.write(`${paint(style, word.padEnd(7))} ${name.padEnd(width)}  ${lines}\n`);
+    const head = `${word.padEnd(WORD_WIDTH)}${name.padEnd(width)}  `;
+    const [first = "", ...others] = wrap(`${head}${detail}`.slice(margin.length), columns - margin.length);
+    stdout.write(`${paint(style, word)}${head.slice(word.length, margin.length)}${first}\n`);
+    for (const line of others) stdout.write(`${margin}${line}\n`);
     for (const line of advice === undefined ? [] : wrap(advice, columns - margin.length))
       stdout.write(`${margin}${paint("gray", line)}\n`);
   }
@@ -141,6 +146,9 @@ function printChecks(checks: readonly Check[], context: CliContext): void {
       : `\nBroken: ${broken.map(({ name }) => name).join(", ")}.\n`,
   );
 }
+
+/** Of a status and the space after it. */
+const WORD_WIDTH = 8;
 
 const MARKS: Readonly<Record<Check["status"], { readonly style: Style; readonly word: string }>> = {
   ok: { style: "green", word: "ok" },

@@ -7,11 +7,13 @@ import { createFakeCli } from "../../../test/fakes/cli-context.ts";
 import { writeStudy } from "../../../test/fakes/write-study.ts";
 import { CHECK_NAMES } from "../../evaluation/checks.ts";
 import type { ProbeEval } from "../../evaluation/probe-eval.ts";
+import { groupWarnings } from "../group-warnings.ts";
 import { runCli } from "../run-cli.ts";
 
 describe("sep eval", () => {
   let root: string;
   let evaluation: ProbeEval;
+  let first: { readonly stdout: string; readonly stderr: string };
 
   const run = async (...args: string[]): Promise<{ stdout: string; stderr: string }> => {
     const cli = createFakeCli();
@@ -27,24 +29,25 @@ describe("sep eval", () => {
     const workspace = await writeStudy(root, { questions: 20 });
     await run("dataset");
     await run("train");
-    await run("eval");
+    first = await run("eval");
     evaluation = JSON.parse(await readFile(workspace.probeEval, "utf8")) as ProbeEval;
   });
   afterAll(() => rm(root, { recursive: true, force: true }));
 
-  it("prints each warning once: below the table, or alone when there is no table", async () => {
+  it("prints each warning once, alike ones as one: below the table, or alone when there is no table", async () => {
     expect(evaluation.warnings.length).toBeGreaterThan(2);
-    const full = await run("eval", "--force");
+    const grouped = groupWarnings(evaluation.warnings);
+    expect(grouped.length).toBeLessThan(evaluation.warnings.length);
     const quiet = await run("eval", "--force", "--quiet");
     const again = await run("eval");
-    for (const { message } of evaluation.warnings) {
-      expect(countOf(full.stdout, message), message).toBe(1);
-      expect(countOf(full.stderr, message), message).toBe(0);
+    for (const { message } of grouped) {
+      expect(countOf(first.stdout, message), message).toBe(1);
+      expect(countOf(first.stderr, message), message).toBe(0);
       expect(countOf(again.stdout + again.stderr, message), message).toBe(1);
       expect(countOf(quiet.stderr, message), message).toBeLessThanOrEqual(1);
     }
     expect(quiet.stdout).toBe("");
-    expect(countOf(quiet.stderr, "[few-questions]")).toBeGreaterThan(0);
+    expect(countOf(quiet.stderr, "[few-questions]")).toBe(1);
   });
 
   it("shows where the report is in one line", async () => {

@@ -16,7 +16,7 @@ import { type CliContext, type Command, defineCommand } from "../command.ts";
 import { CONFIG, OUTPUT } from "../common-settings.ts";
 import { EXIT as CODES } from "../exit.ts";
 import { runSteps, type Steps } from "../run-steps.ts";
-import { createPaint, describeWarnings, type Paint, wrap } from "../terminal.ts";
+import { describeWarnings, hang, type Look, layOutRow, lookOf, wrap } from "../terminal.ts";
 
 const OPTIONS = {
   ...MODEL,
@@ -53,7 +53,7 @@ export const EXIT: Command = defineCommand({
     if (values.json || values.quiet) return CODES.ok;
     const { exit } = openWorkspace(resolve(values.out));
     const found = JSON.parse(await readFile(exit, "utf8")) as FittedExit;
-    const text = describeExit(found, createPaint(context.stdout, context.env));
+    const text = describeExit(found, lookOf(context.stdout, context));
     context.stdout.write(`\n${text}\n\nData    ${relative(process.cwd(), exit)}\n`);
     return CODES.ok;
   },
@@ -72,31 +72,29 @@ async function* exitSteps(workspace: Workspace, values: Values, { signal, env }:
 /** What was found as tables for people. */
 export function describeExit(
   { targets, chains, settlement, policies, warnings }: FittedExit,
-  paint: Paint,
+  { paint, columns }: Look,
 ): string {
   const promised =
     targets.promise === "realised" ? `, with ${formatPercent(targets.confidence)} confidence` : "";
   const own = (action: ExitPolicy["action"]): readonly ExitPolicy[] =>
     policies.filter((policy) => policy.action === action);
-  const say = (text: string): string[] =>
-    wrap(text, TEXT_WIDTH).map((line, i) => `  ${i === 0 ? "" : "  "}${line}`);
+  const say = (text: string): string[] => hang(text, columns);
   const table = (action: ExitPolicy["action"], title: string): string =>
     [
-      paint("bold", title),
-      paint("gray", HEADER),
-      ...own(action).map(describePolicy),
-      ...explainFirst(own(action)),
+      ...wrap(title, columns).map((line) => paint("bold", line)),
+      paint("gray", layOutRow(["", "test", "resplits"], GROUP_WIDTHS, columns)),
+      paint("gray", layOutRow(HEADER, WIDTHS, columns)),
+      ...own(action).map((policy) => layOutRow(cellsOf(policy), WIDTHS, columns)),
+      ...explainFirst(own(action)).flatMap(say),
       ...[...new Set(own(action).flatMap(({ reason }) => reason ?? []))].flatMap((reason) =>
-        wrap(`No threshold: ${reason}`, TEXT_WIDTH).map((line, i) =>
-          paint("gray", `  ${i === 0 ? "" : "  "}${line}`),
-        ),
+        say(`No threshold: ${reason}`).map((line) => paint("gray", line)),
       ),
     ].join("\n");
   return [
     [
       paint("bold", "Chains"),
       ...say(
-        `${chains.train} for training, ${chains.validation} for calibration, ${chains.test} for the test; ${chains.censored} cut off and left out`,
+        `${chains.train} for training, ${chains.validation} for calibration, ${chains.test} for the test${chains.censored === 0 ? "" : `; ${chains.censored} cut off and left out`}`,
       ),
       ...say(
         `answers were settled after ${formatPercent(settlement.mean_share)} of the tokens on average; ${formatPercent(settlement.settled_within / settlement.chains)} of the chains within the reasoning`,
@@ -113,7 +111,7 @@ export function describeExit(
       "give-up",
       `Give up: harm to at most ${formatPercent(targets.give_up, 1)} of the chains${promised}`,
     ),
-    ...describeWarnings(warnings, paint),
+    ...describeWarnings(warnings, paint, columns),
   ].join("\n\n");
 }
 
@@ -123,20 +121,19 @@ function explainFirst(policies: readonly ExitPolicy[]): string[] {
   if (policy === undefined) return [];
   const { tokens_saved: saved, risk } = policy.test;
   const harmed = risk === null ? "" : `, and of 100 chains ${formatOfHundred(risk)} are harmed`;
-  return [`  By "${SCORES[policy.score]}": of 100 tokens ${formatOfHundred(saved)} are saved${harmed}.`];
+  return [`By "${SCORES[policy.score]}": of 100 tokens ${formatOfHundred(saved)} are saved${harmed}.`];
 }
 
-const describePolicy = ({ score, auroc, threshold, test, resplits }: ExitPolicy): string =>
-  [
-    `  ${SCORES[score]}`.padEnd(NAME_WIDTH),
-    (auroc === null ? "none" : formatNumber(auroc)).padStart(6),
-    (threshold === null ? "none" : formatNumber(threshold)).padStart(10),
-    formatPercent(test.tokens_saved, 1).padStart(7),
-    formatPercent(test.risk, 1).padStart(7),
-    formatPercent(resplits.tokens_saved.mean, 1).padStart(9),
-    formatPercent(resplits.risk.mean, 1).padStart(7),
-    formatPercent(resplits.share_held, 1).padStart(7),
-  ].join("");
+const cellsOf = ({ score, auroc, threshold, test, resplits }: ExitPolicy): string[] => [
+  `  ${SCORES[score]}`,
+  formatNumber(auroc),
+  formatNumber(threshold),
+  formatPercent(test.tokens_saved, 1),
+  formatPercent(test.risk, 1),
+  formatPercent(resplits.tokens_saved.mean, 1),
+  formatPercent(resplits.risk.mean, 1),
+  formatPercent(resplits.share_held, 1),
+];
 
 const SCORES = {
   "settled-probe": "probe: settled",
@@ -148,16 +145,8 @@ const SCORES = {
   "ends-wrong-probe": "probe: ends wrong",
 } as const satisfies Record<ExitScore, string>;
 
-const NAME_WIDTH = 27;
-const TEXT_WIDTH = 76;
-const HEADER = [
-  `${"".padEnd(NAME_WIDTH + 16)}${"test".padStart(14)}${"resplits".padStart(23)}\n`,
-  "".padEnd(NAME_WIDTH),
-  "AUROC".padStart(6),
-  "threshold".padStart(10),
-  "saved".padStart(7),
-  "harm".padStart(7),
-  "saved".padStart(9),
-  "harm".padStart(7),
-  "held".padStart(7),
-].join("");
+/** Narrow terminals leave the last columns out. */
+const HEADER = ["", "AUROC", "threshold", "saved", "harm", "saved", "harm", "held"];
+const WIDTHS = [27, 6, 10, 7, 7, 9, 7, 7];
+/** Of what a test and resplits have in common. */
+const GROUP_WIDTHS = [43, 14, 23];

@@ -19,7 +19,10 @@ describe("sep models pull", () => {
     const { code, stdout, stderr } = await sep(stage, ["models", "pull", model.id]);
     expect(code).toBe(0);
     const lines = stderr.trimEnd().split("\n");
-    expect(lines[0]).toMatch(/^download tiny\/qwen3-tied: 0\/\d+ kB \(0%\), elapsed 0:00$/);
+    const { fake, cacheFolder } = stage;
+    expect(lines[0]).toMatch(/^download tiny\/qwen3-tied: downloading \d+ kB from /);
+    expect(lines[0]).toContain(` from ${fake.endpoint} into ${cacheFolder}`);
+    expect(lines[1]).toMatch(/^download tiny\/qwen3-tied: 0\/\d+ kB \(0%\), elapsed 0:00$/);
     expect(lines.at(-1)).toMatch(/^download tiny\/qwen3-tied: (\d+)\/\1 kB \(100%\)/);
     expect(stdout).toBe(
       `tiny/qwen3-tied ${model.refs.get("main")}\n${stage.cacheOf(model).snapshot(model.refs.get("main") ?? "")}\n`,
@@ -36,7 +39,8 @@ describe("sep models pull", () => {
       .trimEnd()
       .split("\n")
       .map((line) => JSON.parse(line) as Record<string, unknown>);
-    expect(events[0]).toMatchObject({
+    expect(events[0]).toMatchObject({ kind: "note", step: "download", part: model.id });
+    expect(events[1]).toMatchObject({
       kind: "started",
       step: "download",
       part: model.id,
@@ -45,7 +49,7 @@ describe("sep models pull", () => {
     });
     const counts = events.flatMap(({ kind, done }) => (kind === "advanced" ? [done as number] : []));
     expect(counts).toEqual(counts.toSorted((a, b) => a - b));
-    expect(counts.at(-1)).toBe(events[0]?.total);
+    expect(counts.at(-1)).toBe(events[1]?.total);
     expect(events.at(-1)).toEqual({
       kind: "result",
       model: model.id,

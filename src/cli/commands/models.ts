@@ -20,7 +20,7 @@ import { type CliContext, type Command, defineCommand } from "../command.ts";
 import { OUTPUT } from "../common-settings.ts";
 import { EXIT } from "../exit.ts";
 import { renderProgress } from "../render-progress.ts";
-import { lookOf, wrap } from "../terminal.ts";
+import { lookOf, setMessage, wrap } from "../terminal.ts";
 
 /** A model of the cache, and whether the local engine can run it. */
 interface ListedModel extends CachedCommit {
@@ -60,7 +60,8 @@ function printModels(
   const { stdout } = context;
   const { paint, columns } = lookOf(stdout, context);
   if (models.length === 0) {
-    stdout.write(`No models in ${path} (${reason}). \`sep models pull org/name\` downloads one.\n`);
+    const text = `No models in ${path} (${reason}). \`sep models pull org/name\` downloads one.`;
+    stdout.write(`${setMessage(text, stdout)}\n`);
     return;
   }
   const rows = models.map(({ repo, commit, revisions, sizeBytes, modelType }) => [

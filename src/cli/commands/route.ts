@@ -18,7 +18,7 @@ import { type Command, defineCommand } from "../command.ts";
 import { OUTPUT } from "../common-settings.ts";
 import { EXIT } from "../exit.ts";
 import { oneStep, runSteps, type Steps } from "../run-steps.ts";
-import { createPaint, describeWarnings, type Paint, wrap } from "../terminal.ts";
+import { describeWarnings, hang, type Look, layOutRow, lookOf } from "../terminal.ts";
 
 /** A cascade of the study's model and a larger one. */
 export const ROUTE: Command = defineCommand({
@@ -49,14 +49,15 @@ export const ROUTE: Command = defineCommand({
     if (values.json || values.quiet) return EXIT.ok;
     const { route } = openWorkspace(resolve(values.out));
     const found = JSON.parse(await readFile(route, "utf8")) as FittedRoute;
-    const text = describeRoute(found, createPaint(context.stdout, context.env));
+    const text = describeRoute(found, lookOf(context.stdout, context));
     context.stdout.write(`\n${text}\n\nData    ${relative(process.cwd(), route)}\n`);
     return EXIT.ok;
   },
 });
 
 /** A route as tables for people. */
-export function describeRoute(route: FittedRoute, paint: Paint): string {
+export function describeRoute(route: FittedRoute, { paint, columns }: Look): string {
+  const say = (text: string): string[] => hang(text, columns);
   const { threshold, reason, test, calibration, warnings } = route;
   const { question_count: questions, small_risk, large_risk } = calibration;
   const head = [
@@ -75,50 +76,48 @@ export function describeRoute(route: FittedRoute, paint: Paint): string {
     blocks.push(
       [
         paint("bold", `Test: ${test.question_count} questions`),
-        paint("gray", ACHIEVED_HEADER),
-        describeAchieved("small model alone", test.small_alone),
-        describeAchieved("this route", test.route),
-        describeAchieved("large model alone", test.large_alone),
-        `  This route: of 100 answers ${formatOfHundred(test.route.risk.estimate)} are wrong, and ${formatOfHundred(test.route.share_escalated.estimate)} come from the large model.`,
+        paint("gray", layOutRow(ACHIEVED_HEADER, ACHIEVED_WIDTHS, columns)),
+        ...[
+          achievedCells("small model alone", test.small_alone),
+          achievedCells("this route", test.route),
+          achievedCells("large model alone", test.large_alone),
+        ].map((cells) => layOutRow(cells, ACHIEVED_WIDTHS, columns)),
+        ...say(
+          `This route: of 100 answers ${formatOfHundred(test.route.risk.estimate)} are wrong, and ${formatOfHundred(test.route.share_escalated.estimate)} come from the large model.`,
+        ),
       ].join("\n"),
       [
         paint("bold", "Other routes at the same cost"),
-        paint("gray", COMPARED_HEADER),
-        ...test.comparisons.map((each) => describeComparison(each, route)),
+        paint("gray", layOutRow(COMPARED_HEADER, COMPARED_WIDTHS, columns)),
+        ...test.comparisons.map((each) => layOutRow(comparedCells(each, route), COMPARED_WIDTHS, columns)),
       ].join("\n"),
     );
   }
   const rest = warnings.filter(({ code }) => code !== "no-route");
-  blocks.push(...describeWarnings(rest, paint));
+  blocks.push(...describeWarnings(rest, paint, columns));
   return blocks.join("\n\n");
 }
 
-/** Text within 80 columns, its further lines indented. */
-const say = (text: string): string[] =>
-  wrap(text, TEXT_WIDTH).map((line, i) => `  ${i === 0 ? "" : "  "}${line}`);
+const achievedCells = (name: string, { risk, share_escalated, cost_per_answer }: AchievedRoute): string[] => [
+  `  ${name}`,
+  formatNumber(risk.estimate),
+  formatInterval(risk.intervals),
+  formatPercent(share_escalated.estimate),
+  formatInterval(share_escalated.intervals),
+  formatNumber(cost_per_answer.estimate, 2),
+];
 
-const describeAchieved = (name: string, { risk, share_escalated, cost_per_answer }: AchievedRoute): string =>
-  [
-    `  ${name}`.padEnd(NAME_WIDTH),
-    formatNumber(risk.estimate).padStart(7),
-    formatInterval(risk.intervals).padStart(16),
-    formatPercent(share_escalated.estimate).padStart(11),
-    formatInterval(share_escalated.intervals).padStart(16),
-    formatNumber(cost_per_answer.estimate, 2).padStart(9),
-  ].join("");
-
-const describeComparison = (
+const comparedCells = (
   { router, risk, risk_difference, p_value, p_value_holm }: RivalRoute,
   { settings }: FittedRoute,
-): string =>
-  [
-    `  ${RIVALS[router]}`.padEnd(NAME_WIDTH),
-    formatNumber(risk).padStart(7),
-    formatSigned(risk_difference.estimate).padStart(12),
-    formatInterval(risk_difference.intervals, { decimals: 3, signed: true }).padStart(20),
-    formatPValue(p_value, settings.permutations).padStart(9),
-    formatPValue(p_value_holm, null).padStart(9),
-  ].join("");
+): string[] => [
+  `  ${RIVALS[router]}`,
+  formatNumber(risk),
+  formatSigned(risk_difference.estimate),
+  formatInterval(risk_difference.intervals, { decimals: 3, signed: true }),
+  formatPValue(p_value, settings.permutations),
+  formatPValue(p_value_holm, null),
+];
 
 const RIVALS = {
   random: "at random",
@@ -127,23 +126,9 @@ const RIVALS = {
   token_entropy: "by token entropy",
 } as const satisfies Record<RivalRouter, string>;
 
-const NAME_WIDTH = 21;
-const TEXT_WIDTH = 76;
+// narrow terminals leave the last columns out
+const ACHIEVED_HEADER = ["", "wrong", "95% interval", "escalated", "95% interval", "cost"];
+const ACHIEVED_WIDTHS = [21, 7, 16, 11, 16, 9];
 
-const ACHIEVED_HEADER = [
-  "".padEnd(NAME_WIDTH),
-  "wrong".padStart(7),
-  "95% interval".padStart(16),
-  "escalated".padStart(11),
-  "95% interval".padStart(16),
-  "cost".padStart(9),
-].join("");
-
-const COMPARED_HEADER = [
-  "  escalating".padEnd(NAME_WIDTH),
-  "wrong".padStart(7),
-  "difference".padStart(12),
-  "95% interval".padStart(20),
-  "p".padStart(9),
-  "Holm".padStart(9),
-].join("");
+const COMPARED_HEADER = ["  escalating", "wrong", "difference", "95% interval", "p", "Holm"];
+const COMPARED_WIDTHS = [21, 7, 12, 20, 9, 9];

@@ -1,4 +1,5 @@
 import { join, relative, resolve } from "node:path";
+import { SepError } from "../../errors.ts";
 import { fileExists } from "../../store/read-file.ts";
 import type { PlannedStep } from "../../study/decide-step.ts";
 import { planPipeline, runPipeline } from "../../study/run-pipeline.ts";
@@ -6,7 +7,7 @@ import { flag } from "../../study/settings/setting.ts";
 import { STUDY } from "../../study/settings/study.ts";
 import { openWorkspace } from "../../study/workspace.ts";
 import { type Command, defineCommand } from "../command.ts";
-import { CONFIG, OUTPUT } from "../common-settings.ts";
+import { CONFIG, EXAMPLE, OUTPUT } from "../common-settings.ts";
 import { EXIT } from "../exit.ts";
 import { formatDuration } from "../progress-meter.ts";
 import { renderProgress } from "../render-progress.ts";
@@ -19,12 +20,17 @@ export const RUN: Command = defineCommand({
   summary: "run all seven steps, from questions to probes and a report",
   options: {
     ...STUDY,
+    ...EXAMPLE,
     ...CONFIG,
     dryRun: flag("Print what each step would do and why, without writing anything; docs/pipeline.md."),
     ...OUTPUT,
   },
   examples: [
     { line: "sep run", meaning: "the built-in questions and the embedded model, offline" },
+    {
+      line: "sep run --example trivia --out trivia",
+      meaning: "general knowledge of a real small model, which is downloaded once (270 MB)",
+    },
     {
       line: "sep run --model ./Qwen3-0.6B --runs 3 --limit 5 --out smoke-test",
       meaning: "a quick test of a checkpoint",
@@ -38,7 +44,7 @@ export const RUN: Command = defineCommand({
       meaning: "the settings of the previous run, with another seed",
     },
   ],
-  async run(values, context, { line: command }) {
+  async run(values, context, { line: command, given }) {
     const startMs = context.now();
     const { env, signal } = context;
     const options = { ...values, hub: { env }, signal, command };
@@ -55,7 +61,9 @@ export const RUN: Command = defineCommand({
       context,
       (workspace) => runPipeline(workspace, options),
       EVALUATED_STEPS,
-    );
+    ).catch((error: unknown) => {
+      throw given.has("example") && !given.has("model") ? explainOffline(error) : error;
+    });
     await printEvaluation(values, results, context);
     if (!values.json && !values.quiet) {
       const { stdout } = context;
@@ -65,6 +73,17 @@ export const RUN: Command = defineCommand({
     return EXIT.ok;
   },
 });
+
+/** An example's model may be on this machine, where the Hub cannot be reached. */
+function explainOffline(error: unknown): unknown {
+  if (!(error instanceof SepError) || !["hub-unreachable", "model-not-cached"].includes(error.code))
+    return error;
+  return new SepError(
+    error.code,
+    `${error.message} Without a network, --model takes a folder or a .gguf file that you have: \`sep run --example trivia --model FILE.gguf\`.`,
+    { cause: error },
+  );
+}
 
 const probeOf = (out: string): string => join(out, "artifacts", "models", "accuracy_probe.json");
 

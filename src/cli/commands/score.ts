@@ -19,7 +19,7 @@ import { EXIT } from "../exit.ts";
 import { describeScore, type ScoredLine, scoreLines } from "../print-score.ts";
 import { openProbedModel, PROBED_MODEL } from "../probed-model.ts";
 import { renderProgress } from "../render-progress.ts";
-import { lookOf } from "../terminal.ts";
+import { lookOf, setMessage } from "../terminal.ts";
 
 const OPTIONS = {
   question: setting(z.string().min(1).optional(), "The question to ask; for many questions, use --stdin.", {
@@ -109,7 +109,8 @@ export const SCORE: Command = defineCommand({
       context,
     );
     const scorer = createScorer(opened.live, probe, await readOptions(values, context));
-    if (!values.quiet && !values.json) for (const note of scorer.notes) context.stderr.write(`${note}\n`);
+    if (!values.quiet && !values.json)
+      for (const note of scorer.notes) context.stderr.write(`${setMessage(note, context.stderr)}\n`);
     return await (values.stdin ? answerStream(scorer, values, context) : answerOne(scorer, values, context));
   },
 });

@@ -5,7 +5,7 @@ import { listShortly } from "../../text/shorten.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { OUTPUT } from "../common-settings.ts";
 import { EXIT } from "../exit.ts";
-import { createPaint } from "../terminal.ts";
+import { lookOf, wrap } from "../terminal.ts";
 
 const { out, json } = OUTPUT;
 
@@ -29,7 +29,7 @@ export const STATUS: Command = defineCommand({
       stdout.write(`There are no files of a study in ${workspace.root}.\n`);
       return EXIT.ok;
     }
-    const paint = createPaint(stdout, env);
+    const { paint, columns } = lookOf(stdout, { env });
     const stateWidth = Math.max(...files.map(({ state }) => state.length));
     const firsts = new Set(onePerStep(files));
     for (const { file, depth } of arrange(files)) {
@@ -37,20 +37,25 @@ export const STATUS: Command = defineCommand({
       const indent = "  ".repeat(depth);
       // the files of one step were made together, and are stale together
       const origin = firsts.has(file) ? describeOrigin(file) : "";
+      const margin = `${" ".repeat(stateWidth + 2)}${indent}  `;
+      const below = (text: string): string[] =>
+        wrap(text, columns - margin.length).map((line) => margin + line);
+      const name = `${file.state.padEnd(stateWidth)}  ${indent}${file.name}`;
+      const isInline = origin === "" || name.length + 2 + origin.length <= columns;
       stdout.write(
-        `${paint(color, file.state.padEnd(stateWidth))}  ${indent}${file.name}${paint("gray", origin)}\n`,
+        `${name.replace(file.state, (state) => paint(color, state))}${isInline ? paint("gray", `  ${origin}`.trimEnd()) : ""}\n`,
       );
+      if (!isInline) for (const line of below(origin)) stdout.write(`${paint("gray", line)}\n`);
       const own = file.reasons.filter((reason) => !reason.endsWith(" is stale"));
       const reasons = !firsts.has(file) ? [] : own.length > 0 ? own : file.reasons;
-      for (const reason of reasons.slice(0, MOST_REASONS))
-        stdout.write(`${" ".repeat(stateWidth + 2)}${indent}  ${reason}\n`);
+      for (const line of reasons.slice(0, MOST_REASONS).flatMap(below)) stdout.write(`${line}\n`);
     }
     const stale = files.filter((file) => !isCurrent(file));
-    stdout.write(
+    const summary =
       stale.length === 0
-        ? `All ${files.length} files belong together.\n`
-        : `${stale.length} of ${files.length} files are not current. \`sep run\` makes them again; \`sep run --dry-run\` says how.\n`,
-    );
+        ? `All ${files.length} files belong together.`
+        : `${stale.length} of ${files.length} files are not current. \`sep run\` makes them again; \`sep run --dry-run\` says how.`;
+    stdout.write(`${wrap(summary, columns).join("\n")}\n`);
     return EXIT.ok;
   },
 });
@@ -59,7 +64,7 @@ function describeOrigin({ maker, inputs }: ChainFile): string {
   if (maker === null) return "";
   const sources = inputs.map(({ file }) => file.name);
   const origin = sources.length === 0 ? "" : ` of ${listShortly(sources, { most: MOST_SOURCES })}`;
-  return `  \`sep ${maker.step}\`, ${formatTime(maker.madeAt)}${origin}`;
+  return `\`sep ${maker.step}\`, ${formatTime(maker.madeAt)}${origin}`;
 }
 
 const MOST_SOURCES = 3;

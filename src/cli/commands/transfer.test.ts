@@ -4,7 +4,7 @@ import { describeTransfer } from "./transfer.ts";
 
 it("shows a matrix a probe, the scores that need no training, and the means", () => {
   const transfer = makeTransfer();
-  const lines = describeTransfer(transfer, (_style, text) => text).split("\n");
+  const lines = describeTransfer(transfer, { columns: 80, paint: (_style, text) => text }).split("\n");
   const compact = lines.map((line) => line.trim().replace(/ +/g, " "));
   expect(compact).toContain("1 a/math: 14 training questions, 6 test questions, 50% of answers wrong");
   const accuracy = compact.indexOf("Accuracy probe: AUROC for wrong answers");
@@ -39,4 +39,9 @@ it("corrects all paired tests of the file together", () => {
   expect(tested).toHaveLength(11);
   const least = tested.reduce((low, own) => (own.p_value! < low.p_value! ? own : low));
   expect(least.p_value_holm).toBeCloseTo(Math.min(1, 11 * least.p_value!), 12); // one product
+});
+
+it("keeps within 60 columns", () => {
+  const lines = describeTransfer(makeTransfer(), { columns: 60, paint: (_style, text) => text }).split("\n");
+  for (const line of lines) expect(line.length, line).toBeLessThanOrEqual(60);
 });

@@ -21,7 +21,7 @@ import { type Command, defineCommand } from "../command.ts";
 import { OUTPUT } from "../common-settings.ts";
 import { EXIT } from "../exit.ts";
 import { oneStep, runSteps, type Steps } from "../run-steps.ts";
-import { createPaint, describeWarnings, type Paint } from "../terminal.ts";
+import { describeWarnings, hang, type Look, layOutRow, lookOf, type Paint } from "../terminal.ts";
 
 /** How well probes carry over from one data set to another. */
 export const TRANSFER: Command = defineCommand({
@@ -51,7 +51,7 @@ export const TRANSFER: Command = defineCommand({
     if (values.json || values.quiet) return EXIT.ok;
     const { transfer } = openWorkspace(resolve(values.out));
     const found = JSON.parse(await readFile(transfer, "utf8")) as TransferEval;
-    const text = describeTransfer(found, createPaint(context.stdout, context.env));
+    const text = describeTransfer(found, lookOf(context.stdout, context));
     context.stdout.write(`\n${text}\n\nData    ${relative(process.cwd(), transfer)}\n`);
     return EXIT.ok;
   },
@@ -61,12 +61,14 @@ export const TRANSFER: Command = defineCommand({
  * A comparison of data sets as tables for people: the data sets by number, AUROC by source and target for each probe,
  * and the means. A matrix is as wide as there are data sets.
  */
-export function describeTransfer(transfer: TransferEval, paint: Paint): string {
+export function describeTransfer(transfer: TransferEval, { paint, columns }: Look): string {
   const { datasets, source, warnings } = transfer;
   const observer = nameObserver(source);
-  const list = datasets.map(
-    ({ name, train_questions, test_questions, test_incorrect_share }, i) =>
-      `  ${i + 1}  ${name}: ${train_questions} training questions, ${test_questions} test questions, ${formatPercent(test_incorrect_share)} of answers wrong`,
+  const list = datasets.flatMap(({ name, train_questions, test_questions, test_incorrect_share }, i) =>
+    hang(
+      `${i + 1}  ${name}: ${train_questions} training questions, ${test_questions} test questions, ${formatPercent(test_incorrect_share)} of answers wrong`,
+      columns,
+    ),
   );
   return [
     [paint("bold", "Data sets"), ...list, ...(observer === null ? [] : [`  observer: ${observer}`])].join(
@@ -74,8 +76,8 @@ export function describeTransfer(transfer: TransferEval, paint: Paint): string {
     ),
     describeMatrix(transfer, "accuracy_probe", paint),
     describeMatrix(transfer, "se_probe", paint),
-    describeMeans(transfer, paint),
-    ...describeWarnings(warnings, paint),
+    describeMeans(transfer, { paint, columns }),
+    ...describeWarnings(warnings, paint, columns),
   ].join("\n\n");
 }
 
@@ -120,20 +122,24 @@ function describeMatrix(transfer: TransferEval, probe: TransferProbe, paint: Pai
   ].join("\n");
 }
 
-function describeMeans({ overall }: TransferEval, paint: Paint): string {
+function describeMeans({ overall }: TransferEval, { paint, columns }: Look): string {
   const rows = TRANSFER_SETTINGS.map((setting) => {
     const own = overall[setting];
-    const name = `  ${SETTINGS[setting]}`.padEnd(NAME_WIDTH);
-    if (own === null) return `${name}${"none".padStart(10)}`;
-    return [
-      name,
-      formatNumber(own.se_probe?.estimate ?? null).padStart(10),
-      formatNumber(own.accuracy_probe?.estimate ?? null).padStart(10),
-      formatSigned(own.difference?.estimate ?? null).padStart(12),
-      formatInterval(own.difference?.intervals ?? [], { decimals: 3, signed: true }).padStart(18),
-    ].join("");
+    const name = `  ${SETTINGS[setting]}`;
+    const cells =
+      own === null
+        ? [name, "none"]
+        : [
+            name,
+            formatNumber(own.se_probe?.estimate ?? null),
+            formatNumber(own.accuracy_probe?.estimate ?? null),
+            formatSigned(own.difference?.estimate ?? null),
+            formatInterval(own.difference?.intervals ?? [], { decimals: 3, signed: true }),
+          ];
+    return layOutRow(cells, MEANS_WIDTHS, columns);
   });
-  return [paint("bold", "Means over data sets"), paint("gray", MEANS_HEADER), ...rows].join("\n");
+  const header = paint("gray", layOutRow(MEANS_HEADER, MEANS_WIDTHS, columns));
+  return [paint("bold", "Means over data sets"), header, ...rows].join("\n");
 }
 
 const NAME_WIDTH = 30;
@@ -151,10 +157,6 @@ const SETTINGS: Readonly<Record<TransferSetting, string>> = {
   leave_one_out: "from all other data sets",
 };
 
-const MEANS_HEADER = [
-  "  probes trained".padEnd(NAME_WIDTH),
-  "SE probe".padStart(10),
-  "accuracy".padStart(10),
-  "difference".padStart(12),
-  "95% interval".padStart(18),
-].join("");
+// narrow terminals leave the last columns out
+const MEANS_HEADER = ["  probes trained", "SE probe", "accuracy", "difference", "95% interval"];
+const MEANS_WIDTHS = [NAME_WIDTH, 10, 10, 12, 18];

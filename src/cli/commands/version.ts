@@ -19,7 +19,7 @@ export const VERSION: Command = defineCommand({
   },
 });
 
-/** "semantic-entropy-probes 0.1.0, Node 20.20.2, onnxruntime 1.30.0, linux x64" */
+/** "semantic-entropy-probes 0.2.0, Node 20.20.2, onnxruntime 1.30.0, linux x64" */
 export function describeVersion(): string {
   const { name, version, node, onnxruntime, platform } = readVersions();
   return `${name} ${version}, Node ${node}, onnxruntime ${onnxruntime}, ${platform}`;

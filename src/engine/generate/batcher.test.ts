@@ -71,7 +71,7 @@ describe("a batch of rows after several prompts", () => {
   });
 
   eachSampled([["qwen3-tied"], ["gemma2-softcaps"], ["gpt2-tied"], ["mistral-window"], ["olmo2-mha"]], {
-    sample: 2,
+    sample: 1,
   })(
     "keeps long beginnings once for all prompts that have them, beside prompts with others and with none: %s",
     async (name) => {

@@ -55,7 +55,7 @@ const COREML_FLOAT32 = 0x10 | 0x20;
 export const DEVICES: Readonly<Record<DeviceName, DeviceTraits>> = {
   cpu: {
     provider: "cpu",
-    needs: "an installation of onnxruntime-node that is whole: npm rebuild onnxruntime-node",
+    needs: "a complete installation of onnxruntime-node; install this package again",
     dtypes: "all",
     operators: { fusedMatMul: true, emptyMatMul: true, halfLookUp: true, sharesMemory: true },
     environment: {},
@@ -64,7 +64,7 @@ export const DEVICES: Readonly<Record<DeviceName, DeviceTraits>> = {
     ...GPU,
     provider: "cuda",
     needs:
-      "Linux on x64, an NVIDIA card, CUDA 12 and cuDNN 9 where the loader finds them, and onnxruntime's CUDA libraries: ONNXRUNTIME_NODE_INSTALL=true npm rebuild onnxruntime-node",
+      "Linux on x64, an NVIDIA card, CUDA 12 and cuDNN 9 where the loader finds them, and onnxruntime's CUDA libraries: `ONNXRUNTIME_NODE_INSTALL=true npm rebuild --ignore-scripts=false onnxruntime-node`",
     operators: { fusedMatMul: true, emptyMatMul: false, halfLookUp: true, sharesMemory: false },
     // the binding cannot switch TensorFloat-32 off, which has ten bits of mantissa and is on by default
     environment: { NVIDIA_TF32_OVERRIDE: "0" },

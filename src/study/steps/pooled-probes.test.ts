@@ -70,7 +70,7 @@ const read = (probe: Probe, run: RunRecord): Promise<ScoredQuestion> =>
 describe("probes that pool the tokens of an answer", () => {
   it("compete with one token, say in their files how they pool, and are chosen without the outer fold", async () => {
     await sep("dataset", "--position", "last-token");
-    await sep("train", "--pooling", "all", "--nested");
+    await sep("train", "--pooling", "all", "--nested", "--layer", "4");
     const probe = await loadProbe(workspace.accuracyProbe);
     const places = [...new Set(probe.training.layer_scores.map(({ position }) => position))];
     expect(places).toEqual([

@@ -1,6 +1,6 @@
 import { readFile, rm, stat } from "node:fs/promises";
 import { basename, resolve } from "node:path";
-import { POCKET_MODEL } from "../../checkpoint/locate-checkpoint.ts";
+import { looksLikePath, POCKET_MODEL } from "../../checkpoint/locate-checkpoint.ts";
 import { nameObserver } from "../../engine/observation.ts";
 import type { StoredSemanticEntropy } from "../../entropy/semantic-entropy-record.ts";
 import { SepError } from "../../errors.ts";
@@ -282,9 +282,9 @@ async function describeSubject(
   const most = Math.max(0, ...perQuestion);
   const redact = createRedactor([]).message;
   return {
-    model: redact(first?.model ?? source.model ?? "unknown model"),
+    model: redact(nameModel(first?.model ?? source.model ?? "unknown model")),
     isEmbedded: first?.model === POCKET_MODEL,
-    observer: nameObserver(source) === null ? null : redact(source.model ?? ""),
+    observer: nameObserver(source) === null ? null : redact(nameModel(source.model ?? "")),
     questionCounts: counted.map(({ name, count }) => ({ name: redact(name), count })),
     samples:
       most === 0
@@ -293,6 +293,9 @@ async function describeSubject(
     date: (await stat(workspace.probeEval)).mtime.toISOString().slice(0, 10),
   };
 }
+
+/** A report is shown to others: what a model on this machine is called, and not where it is. */
+const nameModel = (reference: string): string => (looksLikePath(reference) ? basename(reference) : reference);
 
 /** Names and values of everything that determined a study, for its report. */
 function describeSettings(

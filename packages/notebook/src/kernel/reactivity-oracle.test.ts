@@ -1,7 +1,8 @@
 // @ts-expect-error the package has no types
 import { Runtime } from "@observablehq/runtime";
-import { expect, it } from "vitest";
+import { expect } from "vitest";
 import { createRng, type Rng } from "../../../../src/math/rng.ts";
+import { eachSampled } from "../../../../test/each-sampled.ts";
 import { createScheduler } from "./scheduler.ts";
 
 /** An acyclic notebook: cell i is named v<i> and reads some of the cells before it, in any order on the page. */
@@ -11,29 +12,31 @@ interface RandomCell {
   weight: number;
 }
 
-const GRAPHS = 200;
 const EDITS_PER_GRAPH = 4;
 
-it("computes the same values in the same number of runs as @observablehq/runtime on 200 random graphs", async () => {
-  const rng = createRng(20_240_607);
-  let edits = 0;
-  for (let graph = 0; graph < GRAPHS; graph += 1) {
-    const cells = randomCells(2 + rng.integer(10), rng);
-    const ours = openOurs(cells);
-    const theirs = openTheirs(cells);
-    expect(await ours.settle(() => ours.scheduler.runAll())).toEqual(await theirs.settle(() => undefined));
-    for (let edit = 0; edit < EDITS_PER_GRAPH; edit += 1) {
-      const cell = cells[rng.integer(cells.length)] as RandomCell;
-      cell.weight += 1 + rng.integer(5);
-      if (rng.next() < 0.5) cell.reads = randomReads(cells.indexOf(cell), rng);
-      const [our, their] = [await ours.redefine(cell), await theirs.settle(() => theirs.redefine(cell))];
-      expect(our, `graph ${graph}, edit ${edit}`).toEqual(their);
-      expect(our.runs.length).toBeGreaterThan(0);
-      edits += 1;
+eachSampled([[50], [200]])(
+  "computes the same values in the same number of runs as @observablehq/runtime on %i random graphs",
+  async (graphs) => {
+    const rng = createRng(20_240_607);
+    let edits = 0;
+    for (let graph = 0; graph < graphs; graph += 1) {
+      const cells = randomCells(2 + rng.integer(10), rng);
+      const ours = openOurs(cells);
+      const theirs = openTheirs(cells);
+      expect(await ours.settle(() => ours.scheduler.runAll())).toEqual(await theirs.settle(() => undefined));
+      for (let edit = 0; edit < EDITS_PER_GRAPH; edit += 1) {
+        const cell = cells[rng.integer(cells.length)] as RandomCell;
+        cell.weight += 1 + rng.integer(5);
+        if (rng.next() < 0.5) cell.reads = randomReads(cells.indexOf(cell), rng);
+        const [our, their] = [await ours.redefine(cell), await theirs.settle(() => theirs.redefine(cell))];
+        expect(our, `graph ${graph}, edit ${edit}`).toEqual(their);
+        expect(our.runs.length).toBeGreaterThan(0);
+        edits += 1;
+      }
     }
-  }
-  expect(edits).toBe(GRAPHS * EDITS_PER_GRAPH);
-});
+    expect(edits).toBe(graphs * EDITS_PER_GRAPH);
+  },
+);
 
 const randomCells = (count: number, rng: Rng): RandomCell[] =>
   Array.from({ length: count }, (_, at) => ({ name: `v${at}`, reads: randomReads(at, rng), weight: at }));
