@@ -4,12 +4,16 @@ import { requirePart } from "../backends/load-backend.ts";
 import { createLocalBackend, liveModelOf } from "../backends/local/local-backend.ts";
 import { openModel } from "../checkpoint/load-model.ts";
 import { MODEL_DTYPES } from "../engine/runtime/device.ts";
+import type { PromptFormat } from "../engine/tokenizer/prompt-format.ts";
 import { SepError } from "../errors.ts";
+import { drain } from "../net/map-concurrently.ts";
 import type { Probe } from "../probes/probe.ts";
 import { layersOf } from "../probes/score-probe.ts";
 import { engineOptionsOf, openBackend } from "../study/open-backends.ts";
+import { readPromptFormat } from "../study/sampling/plan-generation.ts";
 import { ENGINE, isLocal, NNSIGHT, VLLM, VLLM_SERVER } from "../study/settings/backends.ts";
-import { type SettingsOutput, text } from "../study/settings/setting.ts";
+import { PROMPT } from "../study/settings/sampling.ts";
+import { describeSetting, redescribe, type SettingsOutput, text } from "../study/settings/setting.ts";
 import type { StepEvent } from "../study/step.ts";
 import type { CliContext } from "./command.ts";
 
@@ -27,6 +31,36 @@ export const PROBED_MODEL = {
 };
 
 type Values = SettingsOutput<typeof PROBED_MODEL>;
+
+/** How questions become prompts, where a probe records only a hash of it. */
+export const PROBED_PROMPT = {
+  promptFormat: text(
+    describeSetting("promptFormat", PROMPT.promptFormat).placeholder,
+    "As for `sep generate`; only for few-shot prompts and templates, and for probes that do not record their prompt format.",
+    "the probe's",
+    { group: "Prompt" },
+  ),
+  shots: redescribe(PROMPT.shots, {
+    help: "Question set whose first five questions are the examples of --prompt-format few-shot.",
+    fallback: "the probe's",
+  }),
+};
+
+/** @throws SepError `bad-option` for one of the two options without the other; as `readPrompt` */
+export async function readProbedPrompt(
+  { promptFormat: name, shots }: SettingsOutput<typeof PROBED_PROMPT>,
+  { env, signal }: CliContext,
+): Promise<PromptFormat | undefined> {
+  if (shots !== undefined && name === undefined)
+    throw new SepError("bad-option", "Got --shots, expected --prompt-format few-shot with it.");
+  if (name === undefined) return undefined;
+  const format = await drain(readPromptFormat(name, shots, { hub: { env }, signal }));
+  if (format !== "few-shot") return format;
+  throw new SepError(
+    "bad-option",
+    "Got --prompt-format few-shot without --shots, expected the file with the examples.",
+  );
+}
 
 /** A model that answers, and all that it needs. */
 export interface OpenedLive extends AsyncDisposable {

@@ -1,9 +1,10 @@
 import { join, relative, resolve } from "node:path";
+import { PLAIN_PROMPT_FORMATS } from "../../engine/tokenizer/prompt-format.ts";
 import { SepError } from "../../errors.ts";
-import { fileExists } from "../../store/read-file.ts";
 import type { PlannedStep } from "../../study/decide-step.ts";
+import { loadProbe } from "../../study/probe-files.ts";
 import { planPipeline, runPipeline } from "../../study/run-pipeline.ts";
-import { flag } from "../../study/settings/setting.ts";
+import { flag, type SettingsOutput } from "../../study/settings/setting.ts";
 import { STUDY } from "../../study/settings/study.ts";
 import { openWorkspace } from "../../study/workspace.ts";
 import { type Command, defineCommand } from "../command.ts";
@@ -14,17 +15,21 @@ import { renderProgress } from "../render-progress.ts";
 import { EVALUATED_STEPS, printEvaluation, runSteps } from "../run-steps.ts";
 import { createPaint, type Paint } from "../terminal.ts";
 
+const OPTIONS = {
+  ...STUDY,
+  ...EXAMPLE,
+  ...CONFIG,
+  dryRun: flag("Print what each step would do and why, without writing anything; docs/pipeline.md."),
+  ...OUTPUT,
+};
+
+type Values = SettingsOutput<typeof OPTIONS>;
+
 /** All steps. */
 export const RUN: Command = defineCommand({
   name: "run",
   summary: "run all seven steps, from questions to probes and a report",
-  options: {
-    ...STUDY,
-    ...EXAMPLE,
-    ...CONFIG,
-    dryRun: flag("Print what each step would do and why, without writing anything; docs/pipeline.md."),
-    ...OUTPUT,
-  },
+  options: OPTIONS,
   examples: [
     { line: "sep run", meaning: "the built-in questions and the embedded model, offline" },
     {
@@ -68,7 +73,7 @@ export const RUN: Command = defineCommand({
     if (!values.json && !values.quiet) {
       const { stdout } = context;
       stdout.write(`Time    ${formatDuration(context.now() - startMs)}\n\n`);
-      stdout.write(describeNext(values.out, await fileExists(probeOf(values.out)), createPaint(stdout, env)));
+      stdout.write(describeNext(values, await canBeAsked(probeOf(values.out)), createPaint(stdout, env)));
     }
     return EXIT.ok;
   },
@@ -87,10 +92,18 @@ function explainOffline(error: unknown): unknown {
 
 const probeOf = (out: string): string => join(out, "artifacts", "models", "accuracy_probe.json");
 
+/** A study may have no probe, or one that could not be trained. */
+const canBeAsked = (probe: string): Promise<boolean> =>
+  loadProbe(probe).then(
+    () => true,
+    () => false,
+  );
+
 /** What can be done with a study, as commands to copy. */
-function describeNext(out: string, hasProbe: boolean, paint: Paint): string {
+function describeNext(values: Pick<Values, PromptChoice>, hasProbe: boolean, paint: Paint): string {
+  const { out } = values;
   const here = out === "." ? "" : ` --out ${quote(out)}`;
-  const probe = out === "." ? "" : ` --probe ${quote(probeOf(out))}`;
+  const probe = `${out === "." ? "" : ` --probe ${quote(probeOf(out))}`}${describePromptChoice(values)}`;
   const next = [
     [`sep report --open${here}`, "open the report in the browser"],
     ...(hasProbe
@@ -105,6 +118,16 @@ function describeNext(out: string, hasProbe: boolean, paint: Paint): string {
     `  ${paint("cyan", line)}`,
   ]);
   return `${[paint("bold", "Next"), ...lines].join("\n")}\n`;
+}
+
+type PromptChoice = "out" | "promptFormat" | "shots";
+
+/** The options without which a probe cannot be asked, since it records only a hash of few-shot prompts and templates. */
+function describePromptChoice({ out, promptFormat, shots }: Pick<Values, PromptChoice>): string {
+  if (promptFormat === "few-shot")
+    return ` --prompt-format few-shot --shots ${quote(shots ?? join(out, "data", "math_raw.jsonl"))}`;
+  const isPlain = PLAIN_PROMPT_FORMATS.some((name) => name === promptFormat);
+  return isPlain ? "" : ` --prompt-format ${quote(promptFormat)}`;
 }
 
 /** A path as a word of a shell. */

@@ -1,23 +1,15 @@
 import { z } from "zod";
 import { SepError } from "../../errors.ts";
-import { drain } from "../../net/map-concurrently.ts";
 import { createScorer, type QuestionScorer } from "../../serve/score-question.ts";
 import { loadProbe } from "../../study/probe-files.ts";
-import { readPrompt } from "../../study/sampling/plan-generation.ts";
+import { readSystemPrompt } from "../../study/sampling/plan-generation.ts";
 import { PROMPT, SAMPLER, SEED } from "../../study/settings/sampling.ts";
-import {
-  describeSetting,
-  flag,
-  redescribe,
-  type SettingsOutput,
-  setting,
-  text,
-} from "../../study/settings/setting.ts";
+import { flag, redescribe, type SettingsOutput, setting, text } from "../../study/settings/setting.ts";
 import { type CliContext, type Command, defineCommand } from "../command.ts";
 import { OUTPUT } from "../common-settings.ts";
 import { EXIT } from "../exit.ts";
 import { describeScore, type ScoredLine, scoreLines } from "../print-score.ts";
-import { openProbedModel, PROBED_MODEL } from "../probed-model.ts";
+import { openProbedModel, PROBED_MODEL, PROBED_PROMPT, readProbedPrompt } from "../probed-model.ts";
 import { renderProgress } from "../render-progress.ts";
 import { lookOf, setMessage } from "../terminal.ts";
 
@@ -54,16 +46,7 @@ const OPTIONS = {
     "How the answer is sampled. study: with the sampler of the answers that the probe was calibrated on.",
   ),
   maxNewTokens: redescribe(SAMPLER.maxNewTokens, { fallback: "the probe's" }),
-  promptFormat: text(
-    describeSetting("promptFormat", PROMPT.promptFormat).placeholder,
-    "As for `sep generate`; only for probes that do not record their prompt format.",
-    "the probe's",
-    { group: "Prompt" },
-  ),
-  shots: redescribe(PROMPT.shots, {
-    help: "Question set whose first five questions are the examples of --prompt-format few-shot.",
-    fallback: "the probe's",
-  }),
+  ...PROBED_PROMPT,
   systemPrompt: redescribe(PROMPT.systemPrompt, { fallback: "the probe's" }),
   noThinking: PROMPT.noThinking,
   ...PROBED_MODEL,
@@ -145,20 +128,11 @@ async function answerStream(
   return EXIT.failed;
 }
 
-async function readOptions(
-  values: Values,
-  { env, signal }: CliContext,
-): Promise<Parameters<typeof createScorer>[2]> {
-  const { promptFormat: name, shots } = values;
-  if (shots !== undefined && name === undefined)
-    throw new SepError("bad-option", "Got --shots, expected --prompt-format few-shot with it.");
-  const { promptFormat, ...prompt } = await drain(
-    readPrompt({ ...values, promptFormat: name ?? "auto" }, { hub: { env }, signal }),
-  );
-  if (promptFormat === "few-shot")
-    throw new SepError(
-      "bad-option",
-      "Got --prompt-format few-shot without --shots, expected the file with the examples.",
-    );
-  return { ...values, ...prompt, promptFormat: name === undefined ? undefined : promptFormat };
+async function readOptions(values: Values, context: CliContext): Promise<Parameters<typeof createScorer>[2]> {
+  return {
+    ...values,
+    promptFormat: await readProbedPrompt(values, context),
+    systemPrompt: await readSystemPrompt(values.systemPrompt),
+    enableThinking: values.noThinking ? false : undefined,
+  };
 }

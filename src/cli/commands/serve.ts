@@ -19,7 +19,7 @@ import { type Command, defineCommand } from "../command.ts";
 import { OUTPUT } from "../common-settings.ts";
 import { EXIT } from "../exit.ts";
 import { untilAborted } from "../open-browser.ts";
-import { openProbedModel, PROBED_MODEL } from "../probed-model.ts";
+import { openProbedModel, PROBED_MODEL, PROBED_PROMPT, readProbedPrompt } from "../probed-model.ts";
 import { renderProgress } from "../render-progress.ts";
 import { createPaint } from "../terminal.ts";
 
@@ -128,6 +128,7 @@ const OPTIONS = {
     "Time limit per request, in seconds.",
     { group: "Access and limits" },
   ),
+  ...PROBED_PROMPT,
   ...PROBED_MODEL,
   quiet: OUTPUT.quiet,
 };
@@ -188,6 +189,7 @@ export const SERVE: Command = defineCommand({
       probes,
       decide: values.decide,
       unfamiliar: values.unfamiliar,
+      promptFormat: await readProbedPrompt(values, context),
       modelName: values.servedName ?? values.model,
       meaning: values,
       policy: {

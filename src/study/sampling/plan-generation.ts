@@ -269,8 +269,8 @@ export async function* readPrompt(
   };
 }
 
-/** A prompt format by its name, or the template of a file. */
-async function* readPromptFormat(
+/** A prompt format by its name, or the template of a file. @throws SepError as {@link readPrompt} */
+export async function* readPromptFormat(
   name: string,
   shots: string | undefined,
   { hub, signal }: LocateQuestionsOptions,
@@ -300,7 +300,7 @@ async function* readPromptFormat(
 }
 
 /** The text itself, or the content of `@FILE` without the line break at its end. */
-async function readSystemPrompt(given: string | undefined): Promise<string | undefined> {
+export async function readSystemPrompt(given: string | undefined): Promise<string | undefined> {
   if (given === undefined || !given.startsWith("@")) return given;
   const text = await readIfThere(given.slice(1));
   if (text !== null && text.trim() !== "") return text.replace(/\r?\n$/, "");
