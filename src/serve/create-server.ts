@@ -64,7 +64,7 @@ export interface RiskServer extends AsyncDisposable {
 }
 
 /**
- * An OpenAI-compatible server whose answers say how likely they are wrong; docs/serve.md lists its routes.
+ * An OpenAI-compatible server whose answers say how likely they are wrong; docs/serve-api.md lists its routes.
  * @throws SepError `probe-mismatch` if a probe was not fitted on this model's states, and `bad-option`, as `createMonitor` and
  *   `resolveGeneration`
  */
@@ -125,7 +125,7 @@ export function createServer(options: CreateServerOptions): RiskServer {
   });
   app.use(bodyLimit({ maxSize: limits.bodyBytes, onError: () => refuseBody(limits.bodyBytes) }));
   app.notFound(() => {
-    throw new ApiError(404, "There is no such route; docs/serve.md lists them.", { code: "unknown_route" });
+    throw new ApiError(404, "There is no such route; docs/serve-api.md lists them.", { code: "unknown_route" });
   });
   app.onError((error, c) => {
     if (c.req.raw.signal.aborted) return new Response(null, { status: CLIENT_GONE });
