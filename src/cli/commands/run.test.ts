@@ -31,7 +31,7 @@ test("what comes next after a study with a template is a command that works", as
   const study = await run("run", "--limit", "30", "--prompt-format", template, ...QUICK, "--out", out);
   expect(study.code).toBe(0);
   const suggested = /sep score "Your question" (.*)$/m.exec(study.stdout);
-  const options = (suggested?.[1] as string).split(" ");
+  const options = (suggested?.[1] ?? "").split(" ");
   expect(options).toEqual([
     ...["--probe", join(out, "artifacts", "models", "accuracy_probe.json")],
     ...["--prompt-format", template],
