@@ -125,7 +125,9 @@ export function createServer(options: CreateServerOptions): RiskServer {
   });
   app.use(bodyLimit({ maxSize: limits.bodyBytes, onError: () => refuseBody(limits.bodyBytes) }));
   app.notFound(() => {
-    throw new ApiError(404, "There is no such route; docs/serve-api.md lists them.", { code: "unknown_route" });
+    throw new ApiError(404, "There is no such route; docs/serve-api.md lists them.", {
+      code: "unknown_route",
+    });
   });
   app.onError((error, c) => {
     if (c.req.raw.signal.aborted) return new Response(null, { status: CLIENT_GONE });
