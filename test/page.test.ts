@@ -134,7 +134,9 @@ describe.skipIf(!existsSync(CHROMIUM))("the page in Chromium", () => {
       .toMatch(/^Answer: \\boxed\{295\}\. Risk 0\.\d\d, .+\. (Give|Do not give) this answer/);
   });
 
-  it("runs a model from disk, without a probe and with one, and goes back to its own", async () => {
+  it("runs a model from disk, without a probe and with one, and goes back to its own", {
+    tags: ["long"],
+  }, async () => {
     const from = (...names: string[]): string[] => names.map((name) => join(POCKET_FOLDER, name));
     const model = from("config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors");
     const probe = from("probes/accuracy_probe.json", "probes/accuracy_probe.safetensors");
