@@ -64,7 +64,7 @@ describe("the documentation's site", { tags: ["long"] }, () => {
   }, 600_000);
   afterAll(async () => {
     await browser?.close();
-    server.close();
+    server?.close();
   });
 
   /** A page of its own, whose complaints and foreign requests are kept. */
