@@ -97,6 +97,7 @@ function pack() {
 /** Starts `sep serve`, asks it as any client of OpenAI's API does, and stops it. */
 async function askServer(at) {
   const server = spawn("npx", ["sep", "serve", "--port", "0"], {
+    detached: true,
     cwd: at,
     stdio: ["ignore", "pipe", "inherit"],
   });
@@ -113,5 +114,5 @@ async function askServer(at) {
   });
   const { choices } = await response.json();
   if (typeof choices[0].sep.risk !== "number") throw new Error("The server's answer came without a risk.");
-  server.kill();
+  process.kill(-server.pid); // npx does not pass the signal on to what it runs
 }
