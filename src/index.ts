@@ -99,13 +99,12 @@ export { holmCorrect, pairedTest, pairedTestAcross } from "./evaluation/compare-
 export type {
   ComparedQuality,
   ComparedScore,
-  ComparedSplit,
   StudiesComparison,
   StudyDifference,
   StudyRows,
   StudyToCompare,
 } from "./evaluation/compare-studies.ts";
-export { COMPARED_SPLITS, compareStudies } from "./evaluation/compare-studies.ts";
+export { compareStudies } from "./evaluation/compare-studies.ts";
 export type {
   ConsistentlyWrong,
   ConsistentlyWrongQuestion,
@@ -131,11 +130,12 @@ export type { UnitAuroc, UnitEvaluation } from "./evaluation/evaluate-units.ts";
 export type {
   EvaluatedSplit,
   FamiliarityEvaluation,
+  HeldOutSplit,
   ProbeEval,
   ProbeSummary,
   UnfamiliarCount,
 } from "./evaluation/probe-eval.ts";
-export { EVALUATED_SPLITS } from "./evaluation/probe-eval.ts";
+export { EVALUATED_SPLITS, HELD_OUT_SPLITS } from "./evaluation/probe-eval.ts";
 export type { RejectionEvaluation } from "./evaluation/rejection.ts";
 export { accuracyAtCoverage, augrc, aurc, predictionRejectionRatio } from "./evaluation/rejection.ts";
 export type { CurveBand, ScoreCurves } from "./evaluation/score-curves.ts";

@@ -1,5 +1,6 @@
+import { HELD_OUT_SPLITS } from "../evaluation/probe-eval.ts";
 import { SCORE_INFO } from "../evaluation/score-names.ts";
-import { REPEATED_SPLITS, type SeedsSummary } from "../evaluation/summarise-seeds.ts";
+import type { SeedsSummary } from "../evaluation/summarise-seeds.ts";
 import { describeSeedInterval, pickSeedScores } from "../report/seed-tables.ts";
 import { formatInterval, formatNumber, formatSigned } from "../text/format-numbers.ts";
 import { type Look, layOutRow, wrap } from "./terminal.ts";
@@ -8,7 +9,7 @@ import { type Look, layOutRow, wrap } from "./terminal.ts";
 export function describeSeeds(summary: SeedsSummary, { paint, columns }: Look): string {
   const { seeds, probe, splits } = summary;
   const title = `${paint("bold", "Over other seeds")}\n  ${seeds.length} ${summary.is_split_given ? "fits" : "splits and fits"}, seeds ${shorten(seeds)}`;
-  const blocks = REPEATED_SPLITS.flatMap((split) => {
+  const blocks = HELD_OUT_SPLITS.flatMap((split) => {
     const own = splits[split];
     if (own === undefined) return [];
     const lines = pickSeedScores(own).map((name) => {

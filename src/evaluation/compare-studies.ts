@@ -8,13 +8,9 @@ import {
   pairedTestAcross,
 } from "./compare-scores.ts";
 import type { InferenceOptions } from "./evaluate-score.ts";
-import type { ProbeEval } from "./probe-eval.ts";
+import { HELD_OUT_SPLITS, type HeldOutSplit, type ProbeEval } from "./probe-eval.ts";
 import { augrc, aurc, bootstrapAugrc } from "./rejection.ts";
 import type { ScoreName } from "./score-names.ts";
-
-/** Splits on which studies are compared; the others chose thresholds or were trained on. */
-export const COMPARED_SPLITS = ["math_test", "ood_test"] as const;
-export type ComparedSplit = (typeof COMPARED_SPLITS)[number];
 
 /** One finished study, as far as a comparison looks at it. */
 export interface StudyToCompare {
@@ -22,7 +18,7 @@ export interface StudyToCompare {
   /** By option name, as text. */
   readonly settings: Readonly<Record<string, string>>;
   readonly evaluation: ProbeEval;
-  readonly splits: Readonly<Partial<Record<ComparedSplit, StudyRows>>>;
+  readonly splits: Readonly<Partial<Record<HeldOutSplit, StudyRows>>>;
 }
 
 /** The held-out answers of a split. */
@@ -40,7 +36,7 @@ export interface ComparedScore {
   /** Place of the study. */
   readonly study: number;
   readonly score: ScoreName;
-  readonly splits: Readonly<Partial<Record<ComparedSplit, ComparedQuality>>>;
+  readonly splits: Readonly<Partial<Record<HeldOutSplit, ComparedQuality>>>;
 }
 
 export interface ComparedQuality {
@@ -65,7 +61,7 @@ export interface StudyDifference {
   /** Places within `rows`. */
   readonly first: number;
   readonly second: number;
-  readonly split: ComparedSplit;
+  readonly split: HeldOutSplit;
   /** 0 where the studies have no test question in common. */
   readonly shared_questions: number;
   /** null without shared questions, or where these have one label only. */
@@ -108,7 +104,7 @@ export function compareStudies(
   const rows = studies.flatMap((study, place) =>
     wanted[place]!.flatMap((score) => {
       const splits = Object.fromEntries(
-        COMPARED_SPLITS.flatMap((split) => {
+        HELD_OUT_SPLITS.flatMap((split) => {
           const quality = describeScore(study, score, split, inference);
           return quality === null ? [] : [[split, quality] as const];
         }),
@@ -128,7 +124,7 @@ export function compareStudies(
     })),
     differing,
     rows,
-    differences: COMPARED_SPLITS.flatMap((split) => differencesOf(split, pairs, rows, studies, inference)),
+    differences: HELD_OUT_SPLITS.flatMap((split) => differencesOf(split, pairs, rows, studies, inference)),
     notes: listNotes(differing),
   };
 }
@@ -144,7 +140,7 @@ function findDiffering(all: readonly Readonly<Record<string, string>>[]): string
 function describeScore(
   { evaluation, splits }: StudyToCompare,
   score: ScoreName,
-  split: ComparedSplit,
+  split: HeldOutSplit,
   { resamples, seed }: InferenceOptions,
 ): ComparedQuality | null {
   const rows = splits[split];
@@ -206,7 +202,7 @@ function rowsWith(
 }
 
 function differencesOf(
-  split: ComparedSplit,
+  split: HeldOutSplit,
   pairs: readonly { readonly first: number; readonly second: number }[],
   rows: readonly ComparedScore[],
   studies: readonly StudyToCompare[],

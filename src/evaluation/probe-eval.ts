@@ -78,3 +78,7 @@ export interface ProbeEval {
 /** Splits of a probe evaluation, in the order they are shown. */
 export const EVALUATED_SPLITS = ["math_val", "math_test", "ood_test"] as const;
 export type EvaluatedSplit = (typeof EVALUATED_SPLITS)[number];
+
+/** Splits whose results count; the others chose thresholds or were trained on. */
+export const HELD_OUT_SPLITS = ["math_test", "ood_test"] as const;
+export type HeldOutSplit = (typeof HELD_OUT_SPLITS)[number];

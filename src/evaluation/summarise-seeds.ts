@@ -4,12 +4,9 @@ import { mean } from "../math/vector.ts";
 import { hasBothClasses } from "../probes/split-questions.ts";
 import { bootstrapInterval, type ConfidenceInterval } from "./bootstrap-interval.ts";
 import type { InferenceOptions } from "./evaluate-score.ts";
+import { HELD_OUT_SPLITS, type HeldOutSplit } from "./probe-eval.ts";
 import { augrc, aurc } from "./rejection.ts";
 import { type ProbeName, SCORE_NAMES, type ScoreName } from "./score-names.ts";
-
-/** Splits that repetitions are evaluated on. */
-export const REPEATED_SPLITS = ["math_test", "ood_test"] as const;
-export type RepeatedSplit = (typeof REPEATED_SPLITS)[number];
 
 /** What is measured in each repetition. */
 type SeedMeasure = "auc" | "aurc" | "augrc";
@@ -29,7 +26,7 @@ export interface SeedScores {
   readonly seed: number;
   /** Questions of the first set that are not test questions. */
   readonly other_questions: number;
-  readonly splits: Readonly<Partial<Record<RepeatedSplit, SeedSplitScores>>>;
+  readonly splits: Readonly<Partial<Record<HeldOutSplit, SeedSplitScores>>>;
 }
 
 interface SeedSplitScores {
@@ -74,7 +71,7 @@ export interface SeedsSummary {
   readonly probe: ProbeName;
   /** Whether the questions say which part they belong to, so that only the fits are repeated. */
   readonly is_split_given: boolean;
-  readonly splits: Readonly<Partial<Record<RepeatedSplit, SeedSplitSummary>>>;
+  readonly splits: Readonly<Partial<Record<HeldOutSplit, SeedSplitSummary>>>;
 }
 
 /** Measures one repetition on one split. */
@@ -110,7 +107,7 @@ export function summariseSeeds(
   { probe, isSplitGiven, ood, ...inference }: SummariseSeedsOptions,
 ): SeedsSummary {
   const splits = Object.fromEntries(
-    REPEATED_SPLITS.flatMap((split) => {
+    HELD_OUT_SPLITS.flatMap((split) => {
       const own = repetitions.flatMap((each) => each.splits[split] ?? []);
       if (own.length < repetitions.length) return [];
       const interval = split === "ood_test" ? "bootstrap" : isSplitGiven ? "none" : "corrected-resampled-t";

@@ -1,9 +1,6 @@
 import { dot, ruleX, ruleY, text } from "@observablehq/plot";
-import {
-  COMPARED_SPLITS,
-  type ComparedSplit,
-  type StudiesComparison,
-} from "../evaluation/compare-studies.ts";
+import type { StudiesComparison } from "../evaluation/compare-studies.ts";
+import { HELD_OUT_SPLITS, type HeldOutSplit } from "../evaluation/probe-eval.ts";
 import { formatNumber } from "../text/format-numbers.ts";
 import { drawChart, drawLegend, lookOf, REFERENCE_LINE } from "./chart.ts";
 import { makeComparisonTables } from "./comparison-tables.ts";
@@ -48,7 +45,7 @@ interface ForestPoint {
   readonly at: number;
   /** Where the split's dot is drawn, a little above or below the row. */
   readonly y: number;
-  readonly split: ComparedSplit;
+  readonly split: HeldOutSplit;
   readonly auc: number;
   readonly low: number;
   readonly high: number;
@@ -67,7 +64,7 @@ function drawForest({ studies, rows }: StudiesComparison): SafeHtml {
     return name.length > LONGEST_NAME ? `${name.slice(0, LONGEST_NAME - 1)}…` : name;
   });
   const points = rows.flatMap(({ score, splits }, at) =>
-    COMPARED_SPLITS.flatMap((split): ForestPoint[] => {
+    HELD_OUT_SPLITS.flatMap((split): ForestPoint[] => {
       const own = splits[split];
       const interval = own?.auc_intervals.find(({ level }) => level === 0.95);
       if (own?.auc == null || interval === undefined) return [];

@@ -1,15 +1,8 @@
-import {
-  COMPARED_SPLITS,
-  type ComparedQuality,
-  type ComparedScore,
-  type ComparedSplit,
-  type StudiesComparison,
-} from "../evaluation/compare-studies.ts";
+import type { ComparedQuality, ComparedScore, StudiesComparison } from "../evaluation/compare-studies.ts";
+import { HELD_OUT_SPLITS } from "../evaluation/probe-eval.ts";
 import { formatInterval, formatPValue, formatSigned } from "../text/format-numbers.ts";
-import { titleOf } from "./figure.ts";
+import { SPLIT_FILES, titleOf } from "./figure.ts";
 import { type Cell, markBest, numberCell, type Table, textCell } from "./table.ts";
-
-const SHORT: Readonly<Record<ComparedSplit, string>> = { math_test: "test", ood_test: "ood" };
 
 /** A comparison of studies as two tables: each study by itself, and each pair. */
 export const makeComparisonTables = (comparison: StudiesComparison): readonly [Table, Table] => [
@@ -18,15 +11,15 @@ export const makeComparisonTables = (comparison: StudiesComparison): readonly [T
 ];
 
 function makeStudiesTable({ studies, differing, rows, notes }: StudiesComparison): Table {
-  const splits = COMPARED_SPLITS.filter((split) => rows.some((row) => row.splits[split] !== undefined));
+  const splits = HELD_OUT_SPLITS.filter((split) => rows.some((row) => row.splits[split] !== undefined));
   const column = (of: (row: ComparedScore) => Cell, isLowerBetter: boolean | null): Cell[] => {
     const cells = rows.map(of);
     return isLowerBetter === null || rows.length < 2 ? cells : markBest(cells, isLowerBetter);
   };
   const measured = splits.flatMap((split) =>
     MEASURES.map(({ title, key, isLowerBetter, cell }) => ({
-      title: `${title}, ${SHORT[split]}`,
-      key: `${key}_${SHORT[split]}`,
+      title: `${title}, ${SPLIT_FILES[split]}`,
+      key: `${key}_${SPLIT_FILES[split]}`,
       cells: column((row) => cell(row.splits[split]), isLowerBetter),
     })),
   );

@@ -1,14 +1,14 @@
 import { areaY, dot, line, type Markish, rectY, ruleX, ruleY, text } from "@observablehq/plot";
 import type { CalibrationQuality } from "../evaluation/evaluate-calibration.ts";
 import type { SplitEvaluation } from "../evaluation/evaluate-split.ts";
+import type { HeldOutSplit } from "../evaluation/probe-eval.ts";
 import { CURVE_GRID, type ScoreCurves } from "../evaluation/score-curves.ts";
 import type { ScoreName } from "../evaluation/score-names.ts";
 import { formatNumber, formatPercent } from "../text/format-numbers.ts";
 import { drawChart, type LegendEntry, lookOf, REFERENCE_LINE } from "./chart.ts";
 import {
   type Figure,
-  HELD_OUT,
-  type HeldOutSplit,
+  SPLIT_FILES,
   SPLIT_QUESTIONS,
   SPLIT_TITLES,
   type SplitFigure,
@@ -120,7 +120,7 @@ export function makeCurveFigure(
           ],
         });
   return {
-    name: `${kind}-${HELD_OUT[split]}`,
+    name: `${kind}-${SPLIT_FILES[split]}`,
     title: SPLIT_TITLES[split],
     heading: `${title}, ${SPLIT_QUESTIONS[split]}`,
     chart,
@@ -313,7 +313,7 @@ export function makeReliabilityFigure(split: HeldOutSplit, evaluation: SplitEval
           ],
         });
   return {
-    name: `reliability-${HELD_OUT[split]}`,
+    name: `reliability-${SPLIT_FILES[split]}`,
     title: SPLIT_TITLES[split],
     heading: `Reliability, ${SPLIT_QUESTIONS[split]}`,
     chart,

@@ -1,7 +1,13 @@
 import { judgePromise } from "../evaluation/checks.ts";
 import type { DecisionEvaluation } from "../evaluation/evaluate-decision.ts";
 import type { SplitEvaluation } from "../evaluation/evaluate-split.ts";
-import { EVALUATED_SPLITS, type EvaluatedSplit, type ProbeEval } from "../evaluation/probe-eval.ts";
+import {
+  EVALUATED_SPLITS,
+  type EvaluatedSplit,
+  HELD_OUT_SPLITS,
+  type HeldOutSplit,
+  type ProbeEval,
+} from "../evaluation/probe-eval.ts";
 import { PROBE_NAMES, SCORE_INFO, SCORE_NAMES, type ScoreName } from "../evaluation/score-names.ts";
 import type { SeedsSummary } from "../evaluation/summarise-seeds.ts";
 import {
@@ -11,15 +17,9 @@ import {
   formatSigned,
   formatSignificant,
 } from "../text/format-numbers.ts";
-import { HELD_OUT_SPLITS, type HeldOutSplit, SPLIT_QUESTIONS, SPLIT_TITLES, titleOf } from "./figure.ts";
+import { SPLIT_FILES, SPLIT_QUESTIONS, SPLIT_TITLES, titleOf } from "./figure.ts";
 import { listSeedTableNames, makeSeedTables } from "./seed-tables.ts";
 import { type Cell, markBest, numberCell, type Table, textCell } from "./table.ts";
-
-const SHORT: Readonly<Record<EvaluatedSplit, string>> = {
-  math_val: "val",
-  math_test: "test",
-  ood_test: "ood",
-};
 
 /** Every table of a report, by what it is about. */
 export interface ReportTables {
@@ -111,7 +111,7 @@ function makeScoreTable(split: EvaluatedSplit, own: SplitEvaluation): Table {
   const { questions, rows, incorrect } = own.counts;
   let group = "";
   return {
-    name: `scores-${SHORT[split]}`,
+    name: `scores-${SPLIT_FILES[split]}`,
     title: `Finding wrong answers, ${SPLIT_QUESTIONS[split]}`,
     columns: [
       { title: "Score", key: "score", align: "left" },
@@ -191,7 +191,7 @@ function makeAddedTable(evaluation: ProbeEval): Table {
 function makeComparisonTable(split: EvaluatedSplit, { paired_comparisons }: SplitEvaluation): Table {
   let group = "";
   return {
-    name: `comparisons-${SHORT[split]}`,
+    name: `comparisons-${SPLIT_FILES[split]}`,
     title: `AUROC of each probe minus that of every other score, ${SPLIT_QUESTIONS[split]}`,
     columns: [
       { title: "Compared with", key: "second", align: "left" },
@@ -239,9 +239,12 @@ function makeDecisionTable(
       { title: "Score", key: "score", align: "left" },
       { title: "Given if at most", key: "threshold" },
       ...splits.flatMap((split) => [
-        { title: `Given, ${SHORT[split]}`, key: `coverage_${SHORT[split]}` },
-        { title: `Given and wrong, ${SHORT[split]}`, key: `risk_${SHORT[split]}` },
-        { title: `Wrong among given, ${SHORT[split]}`, key: `error_when_answering_${SHORT[split]}` },
+        { title: `Given, ${SPLIT_FILES[split]}`, key: `coverage_${SPLIT_FILES[split]}` },
+        { title: `Given and wrong, ${SPLIT_FILES[split]}`, key: `risk_${SPLIT_FILES[split]}` },
+        {
+          title: `Wrong among given, ${SPLIT_FILES[split]}`,
+          key: `error_when_answering_${SPLIT_FILES[split]}`,
+        },
       ]),
     ],
     rows: decisions.flatMap((decision) => {

@@ -1,5 +1,5 @@
 import { csvFormatRows } from "d3-dsv";
-import type { EvaluatedSplit } from "../evaluation/probe-eval.ts";
+import type { EvaluatedSplit, HeldOutSplit } from "../evaluation/probe-eval.ts";
 import { SCORE_INFO, type ScoreName } from "../evaluation/score-names.ts";
 import type { LegendEntry } from "./chart.ts";
 import type { SafeHtml } from "./html.ts";
@@ -37,10 +37,8 @@ interface FigureData {
 const SPLIT_FIGURES = ["roc", "precision-recall", "risk-coverage", "reliability"] as const;
 export type SplitFigure = (typeof SPLIT_FIGURES)[number];
 
-/** Splits whose results count; validation chose the thresholds. */
-export const HELD_OUT = { math_test: "test", ood_test: "ood" } as const;
-export type HeldOutSplit = keyof typeof HELD_OUT;
-export const HELD_OUT_SPLITS: readonly HeldOutSplit[] = ["math_test", "ood_test"];
+/** What splits are called in the names of files. */
+export const SPLIT_FILES = { math_val: "val", math_test: "test", ood_test: "ood" } as const;
 
 const STUDY_FIGURES = [
   "scores",
@@ -53,7 +51,7 @@ const STUDY_FIGURES = [
 
 /** Names of all figures that there can be. */
 export type FigureName =
-  | `${SplitFigure}-${(typeof HELD_OUT)[HeldOutSplit]}`
+  | `${SplitFigure}-${(typeof SPLIT_FILES)[HeldOutSplit]}`
   | (typeof STUDY_FIGURES)[number]
   | "transfer";
 

@@ -1,10 +1,11 @@
 import { cell, text } from "@observablehq/plot";
+import { HELD_OUT_SPLITS } from "../evaluation/probe-eval.ts";
 import { TRANSFER_PROBE_TITLES, TRANSFER_PROBES, type TransferEval } from "../evaluation/transfer-eval.ts";
 import { formatNumber } from "../text/format-numbers.ts";
 import { CHART_WIDTH, drawChart, FONT_SIZE, SHADE_ENTRY, shadeOf } from "./chart.ts";
 import { type CurveFigure, makeCurveFigure, makeReliabilityFigure } from "./curve-chart.ts";
 import { makeEntropyFigure, makeEntropyScatter } from "./entropy-charts.ts";
-import { type Figure, type FigureName, HELD_OUT_SPLITS, listFigures } from "./figure.ts";
+import { type Figure, type FigureName, listFigures } from "./figure.ts";
 import { fitText, textWidth } from "./figure-svg.ts";
 import { makeLayerFigure } from "./layer-charts.ts";
 import type { ReportContent } from "./report-content.ts";

@@ -1,7 +1,8 @@
 import type { ConsistentlyWrong, ConsistentlyWrongQuestion } from "../evaluation/consistently-wrong.ts";
+import { HELD_OUT_SPLITS } from "../evaluation/probe-eval.ts";
 import { formatNumber, formatPercent } from "../text/format-numbers.ts";
 import { shorten } from "../text/shorten.ts";
-import { HELD_OUT_SPLITS, SPLIT_TITLES } from "./figure.ts";
+import { SPLIT_TITLES } from "./figure.ts";
 import { html, type SafeHtml } from "./html.ts";
 import type { AnswerCluster, ReportContent, ReportQuestion } from "./report-content.ts";
 

@@ -1,4 +1,4 @@
-import type { ProbeEval } from "../evaluation/probe-eval.ts";
+import { HELD_OUT_SPLITS, type ProbeEval } from "../evaluation/probe-eval.ts";
 import { SCORE_INFO, SCORE_NAMES } from "../evaluation/score-names.ts";
 import { formatNumber, formatPercent } from "../text/format-numbers.ts";
 import { drawLegend } from "./chart.ts";
@@ -8,7 +8,6 @@ import {
   type Figure,
   type FigureFormat,
   type FigureName,
-  HELD_OUT_SPLITS,
   TABLE_FOLDER,
   titleOf,
 } from "./figure.ts";

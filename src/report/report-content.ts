@@ -1,6 +1,6 @@
 import type { StoredSemanticEntropy } from "../entropy/semantic-entropy-record.ts";
 import type { SplitScores } from "../evaluation/evaluate-split.ts";
-import type { ProbeEval } from "../evaluation/probe-eval.ts";
+import type { HeldOutSplit, ProbeEval } from "../evaluation/probe-eval.ts";
 import type { StudyScoreName } from "../evaluation/score-names.ts";
 import type { SeedsSummary } from "../evaluation/summarise-seeds.ts";
 import type { TransferEval } from "../evaluation/transfer-eval.ts";
@@ -8,7 +8,6 @@ import { mean } from "../math/vector.ts";
 import type { LayerScore } from "../probes/probe.ts";
 import type { Question } from "../samples/question.ts";
 import type { Samples } from "../samples/samples.ts";
-import type { HeldOutSplit } from "./figure.ts";
 
 /** What a report is about. */
 export interface ReportSubject {

@@ -1,11 +1,11 @@
 import { barX, dot, ruleX, ruleY, text } from "@observablehq/plot";
 import { judgePromise } from "../evaluation/checks.ts";
 import type { ScoreEvaluation } from "../evaluation/evaluate-score.ts";
-import type { ProbeEval } from "../evaluation/probe-eval.ts";
+import { HELD_OUT_SPLITS, type HeldOutSplit, type ProbeEval } from "../evaluation/probe-eval.ts";
 import { SCORE_INFO, SCORE_NAMES, type ScoreName } from "../evaluation/score-names.ts";
 import { formatInterval, formatNumber, formatPercent } from "../text/format-numbers.ts";
 import { drawChart, lookOf, REFERENCE_LINE } from "./chart.ts";
-import { type Figure, HELD_OUT_SPLITS, type HeldOutSplit, titleOf } from "./figure.ts";
+import { type Figure, titleOf } from "./figure.ts";
 
 /** A line of the forest plot: a heading, or a score. */
 type ForestRow =

@@ -1,24 +1,19 @@
+import { HELD_OUT_SPLITS, type HeldOutSplit } from "../evaluation/probe-eval.ts";
 import { SCORE_INFO, SCORE_NAMES, type ScoreName } from "../evaluation/score-names.ts";
-import {
-  REPEATED_SPLITS,
-  type RepeatedSplit,
-  type SeedScoreSummary,
-  type SeedSplitSummary,
-  type SeedsSummary,
-} from "../evaluation/summarise-seeds.ts";
+import type { SeedScoreSummary, SeedSplitSummary, SeedsSummary } from "../evaluation/summarise-seeds.ts";
 import { formatInterval, formatPValue, formatSigned } from "../text/format-numbers.ts";
-import { SPLIT_QUESTIONS, titleOf } from "./figure.ts";
+import { SPLIT_FILES, SPLIT_QUESTIONS, titleOf } from "./figure.ts";
 import { markBest, numberCell, type Table, textCell } from "./table.ts";
-
-const SHORT: Readonly<Record<RepeatedSplit, string>> = { math_test: "test", ood_test: "ood" };
 
 /** Names of the tables of a study with repetitions. */
 export const listSeedTableNames = (withOod: boolean): string[] =>
-  REPEATED_SPLITS.filter((split) => withOod || split !== "ood_test").map((split) => `seeds-${SHORT[split]}`);
+  HELD_OUT_SPLITS.filter((split) => withOod || split !== "ood_test").map(
+    (split) => `seeds-${SPLIT_FILES[split]}`,
+  );
 
 /** Repetitions as tables, one for each kind of questions. */
 export const makeSeedTables = (summary: SeedsSummary): Table[] =>
-  REPEATED_SPLITS.flatMap((split) => {
+  HELD_OUT_SPLITS.flatMap((split) => {
     const own = summary.splits[split];
     return own === undefined ? [] : [makeSeedTable(split, own, summary)];
   });
@@ -35,7 +30,7 @@ const INTERVALS: Readonly<Record<SeedSplitSummary["interval"], string>> = {
 };
 
 function makeSeedTable(
-  split: RepeatedSplit,
+  split: HeldOutSplit,
   { scores, interval }: SeedSplitSummary,
   summary: SeedsSummary,
 ): Table {
@@ -46,7 +41,7 @@ function makeSeedTable(
   const auc = markBest(known.map(([, own]) => numberCell(own.auc.mean)));
   const hasDifferences = interval === "corrected-resampled-t";
   return {
-    name: `seeds-${SHORT[split]}`,
+    name: `seeds-${SPLIT_FILES[split]}`,
     title: `Over ${summary.seeds.length} ${summary.is_split_given ? "fits" : "splits and fits"}, ${SPLIT_QUESTIONS[split]}`,
     columns: [
       { title: "Score", key: "score", align: "left" },

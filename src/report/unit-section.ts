@@ -5,6 +5,7 @@ import type { EvaluatedSplit, ProbeEval } from "../evaluation/probe-eval.ts";
 import type { RowLabel } from "../probes/unit-labels.ts";
 import { formatInterval, formatNumber, formatPercent } from "../text/format-numbers.ts";
 import { drawChart, drawLegend } from "./chart.ts";
+import { SPLIT_FILES } from "./figure.ts";
 import { html, type SafeHtml } from "./html.ts";
 
 type Units = NonNullable<ProbeEval["units"]>;
@@ -33,7 +34,7 @@ export function drawUnits(
   return html`<p class="quiet">The accuracy probe has a score at ${position} throughout the answer; label 1: ${LABELS[label]}. Pooled: all rows of all answers. ${within} Intervals resample whole questions.</p>
 ${drawOverPosition(found)}
 <div class="wide" role="region" tabindex="0" aria-label="AUROC along answers"><table><caption class="unseen">AUROC of the accuracy probe along answers</caption>
-<thead><tr><th scope="col" class="left">Part</th>${found.map(([split]) => html`<th scope="col">AUROC, ${SHORT[split]}</th><th scope="col">95% interval</th><th scope="col">Rows</th>`)}</tr></thead>
+<thead><tr><th scope="col" class="left">Part</th>${found.map(([split]) => html`<th scope="col">AUROC, ${SPLIT_FILES[split]}</th><th scope="col">95% interval</th><th scope="col">Rows</th>`)}</tr></thead>
 <tbody>${drawRow("pooled", found, ({ pooled }) => pooled)}${perAnswer ? "" : drawRow("within answers", found, ({ within_answer }) => within_answer)}${fifths}</tbody></table></div>
 ${examples.length === 0 ? "" : html`<h3>Three answers, by their highest score</h3>${drawKey(label, position)}<ul class="cards">${examples.map((example) => html`<li>${drawExample(example, position, questionOf)}</li>`)}</ul>`}`;
 }
@@ -45,12 +46,6 @@ const LABELS = {
   inconsistent: "the other samples leave the sentence open or contradict it",
   clusters: "answers that go on from the sentence disagree in meaning",
 } as const satisfies Record<RowLabel, string>;
-
-const SHORT: Readonly<Record<EvaluatedSplit, string>> = {
-  math_val: "val",
-  math_test: "test",
-  ood_test: "ood",
-};
 
 const drawRow = (
   name: string,
@@ -75,7 +70,7 @@ function drawOverPosition(found: readonly FoundSplit[]): SafeHtml {
   );
   if (points.length === 0) return html``;
   const told = points.map(
-    ({ split, at, auroc }) => `${SHORT[split]}, ${formatPercent(at)}: ${formatNumber(auroc, 2)}`,
+    ({ split, at, auroc }) => `${SPLIT_FILES[split]}, ${formatPercent(at)}: ${formatNumber(auroc, 2)}`,
   );
   const chart = drawChart(`AUROC over the position in the answer. ${told.join("; ")}.`, {
     height: 210,

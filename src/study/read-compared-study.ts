@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { SepError } from "../errors.ts";
-import { COMPARED_SPLITS, type StudyRows, type StudyToCompare } from "../evaluation/compare-studies.ts";
-import type { ProbeEval } from "../evaluation/probe-eval.ts";
+import type { StudyRows, StudyToCompare } from "../evaluation/compare-studies.ts";
+import { HELD_OUT_SPLITS, type ProbeEval } from "../evaluation/probe-eval.ts";
 import type { Json } from "../formats/json.ts";
 import { readManifest } from "../store/manifest.ts";
 import { manifestPathOf } from "../store/output-ownership.ts";
@@ -33,7 +33,7 @@ export async function readComparedStudy(
   const evaluation = JSON.parse(await readFile(workspace.probeEval, "utf8")) as ProbeEval;
   const { train, answers, scored } = await scoreAnswers(workspace, evaluation.settings.seed);
   const splits = Object.fromEntries(
-    COMPARED_SPLITS.flatMap((split) => {
+    HELD_OUT_SPLITS.flatMap((split) => {
       const own = scored.find((each) => each.split === split);
       if (own === undefined) return [];
       return [[split, toRows(own, split === "ood_test" ? answers.ood : answers.math)] as const];

@@ -3,12 +3,12 @@ import { basename, join, relative, resolve } from "node:path";
 import { z } from "zod";
 import { SepError } from "../../errors.ts";
 import {
-  COMPARED_SPLITS,
   type ComparedScore,
   compareStudies,
   type StudiesComparison,
   type StudyDifference,
 } from "../../evaluation/compare-studies.ts";
+import { HELD_OUT_SPLITS } from "../../evaluation/probe-eval.ts";
 import { SCORE_INFO, SCORE_NAMES } from "../../evaluation/score-names.ts";
 import { type Json, stableStringify } from "../../formats/json.ts";
 import { describePromises, makeComparisonTables } from "../../report/comparison-tables.ts";
@@ -162,7 +162,7 @@ const QUALITY_WIDTHS = [32, 8, 14, 8, 14];
 
 const qualityCells = ({ splits }: ComparedScore, name: string): string[] => [
   name,
-  ...COMPARED_SPLITS.flatMap((split) => {
+  ...HELD_OUT_SPLITS.flatMap((split) => {
     const own = splits[split];
     return own === undefined ? ["none", ""] : [formatNumber(own.auc), formatInterval(own.auc_intervals)];
   }),

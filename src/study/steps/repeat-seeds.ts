@@ -2,9 +2,8 @@ import { readFile } from "node:fs/promises";
 import type { TracePosition } from "../../engine/places.ts";
 import { SepError } from "../../errors.ts";
 import { DEFAULT_RESAMPLES } from "../../evaluation/bootstrap-interval.ts";
-import type { ProbeEval } from "../../evaluation/probe-eval.ts";
+import { HELD_OUT_SPLITS, type ProbeEval } from "../../evaluation/probe-eval.ts";
 import {
-  REPEATED_SPLITS,
   type SeedRows,
   type SeedScores,
   scoreRepetition,
@@ -115,7 +114,7 @@ async function* scoreSeed(
       other_questions: new Set([...train.questionGroups, ...validation.questionGroups]).size,
       splits: Object.fromEntries(
         scored.flatMap(({ split, scores: own }) =>
-          (REPEATED_SPLITS as readonly string[]).includes(split) ? [[split, scoreRepetition(own)]] : [],
+          (HELD_OUT_SPLITS as readonly string[]).includes(split) ? [[split, scoreRepetition(own)]] : [],
         ),
       ),
     };
