@@ -1,8 +1,17 @@
 import type { ComparedQuality, ComparedScore, StudiesComparison } from "../evaluation/compare-studies.ts";
 import { HELD_OUT_SPLITS } from "../evaluation/probe-eval.ts";
-import { formatInterval, formatPValue, formatSigned } from "../text/format-numbers.ts";
+import { formatInterval } from "../text/format-numbers.ts";
 import { SPLIT_FILES, titleOf } from "./figure.ts";
-import { type Cell, markBest, numberCell, type Table, textCell } from "./table.ts";
+import {
+  type Cell,
+  groupRows,
+  markBest,
+  numberCell,
+  pValueCell,
+  signedCell,
+  type Table,
+  textCell,
+} from "./table.ts";
 
 /** A comparison of studies as two tables: each study by itself, and each pair. */
 export const makeComparisonTables = (comparison: StudiesComparison): readonly [Table, Table] => [
@@ -90,7 +99,6 @@ function makeDifferencesTable({ studies, rows, differences }: StudiesComparison)
     const { study, score } = rows[place]!;
     return `${studies[study]!.name}, ${titleOf(score).toLowerCase()}`;
   };
-  let group = "";
   return {
     name: "study-differences",
     title: "AUROC of the first study minus that of the second, on the questions that both have",
@@ -103,29 +111,19 @@ function makeDifferencesTable({ studies, rows, differences }: StudiesComparison)
       { title: "p", key: "p_value" },
       { title: "p, Holm", key: "p_value_holm" },
     ],
-    rows: differences.map(({ first, second, split, shared_questions, result, p_value_holm }) => {
-      const next = split === "math_test" ? "Test questions" : "Out of distribution";
-      const isNew = next !== group;
-      group = next;
-      return {
-        ...(isNew ? { group: next } : {}),
-        cells: [
-          textCell(nameOf(first)),
-          textCell(nameOf(second)),
-          count(shared_questions),
-          {
-            text: formatSigned(result?.auc_difference.estimate ?? null),
-            value: result?.auc_difference.estimate ?? null,
-          },
-          textCell(formatInterval(result?.auc_difference.intervals ?? [], { decimals: 3, signed: true })),
-          {
-            text: formatPValue(result?.p_value ?? null, result?.permutations ?? null),
-            value: result?.p_value ?? null,
-          },
-          { text: formatPValue(p_value_holm, null), value: p_value_holm },
-        ],
-      };
-    }),
+    rows: groupRows(
+      differences,
+      ({ split }) => (split === "math_test" ? "Test questions" : "Out of distribution"),
+      ({ first, second, shared_questions, result, p_value_holm }) => [
+        textCell(nameOf(first)),
+        textCell(nameOf(second)),
+        count(shared_questions),
+        signedCell(result?.auc_difference.estimate),
+        textCell(formatInterval(result?.auc_difference.intervals ?? [], { decimals: 3, signed: true })),
+        pValueCell(result?.p_value, result?.permutations),
+        pValueCell(p_value_holm),
+      ],
+    ),
     note: "Questions are the same if their words are. Intervals resample the shared questions; Holm's correction is for all pairs on the same kind of questions.",
   };
 }

@@ -10,16 +10,19 @@ import {
 } from "../evaluation/probe-eval.ts";
 import { PROBE_NAMES, SCORE_INFO, SCORE_NAMES, type ScoreName } from "../evaluation/score-names.ts";
 import type { SeedsSummary } from "../evaluation/summarise-seeds.ts";
-import {
-  formatInterval,
-  formatPercent,
-  formatPValue,
-  formatSigned,
-  formatSignificant,
-} from "../text/format-numbers.ts";
+import { formatInterval, formatPercent, formatSignificant } from "../text/format-numbers.ts";
 import { SPLIT_FILES, SPLIT_QUESTIONS, SPLIT_TITLES, titleOf } from "./figure.ts";
 import { listSeedTableNames, makeSeedTables } from "./seed-tables.ts";
-import { type Cell, markBest, numberCell, type Table, textCell } from "./table.ts";
+import {
+  type Cell,
+  groupRows,
+  markBest,
+  numberCell,
+  pValueCell,
+  signedCell,
+  type Table,
+  textCell,
+} from "./table.ts";
 
 /** Every table of a report, by what it is about. */
 export interface ReportTables {
@@ -109,7 +112,6 @@ function makeScoreTable(split: EvaluatedSplit, own: SplitEvaluation): Table {
   const augrc = column((name) => numberCell(own.rejection[name]?.augrc ?? null), true);
   const accuracy = column((name) => percent(own.rejection[name]?.accuracy_at_80 ?? null));
   const { questions, rows, incorrect } = own.counts;
-  let group = "";
   return {
     name: `scores-${SPLIT_FILES[split]}`,
     title: `Finding wrong answers, ${SPLIT_QUESTIONS[split]}`,
@@ -124,26 +126,19 @@ function makeScoreTable(split: EvaluatedSplit, own: SplitEvaluation): Table {
       { title: "Accuracy at 80%", key: "accuracy_at_80" },
       { title: "Answers", key: "answers" },
     ],
-    rows: names.map((name, i) => {
+    rows: groupRows(names, groupOf, (name, i) => {
       const score = own.scores[name];
-      const { p_value = null, permutations = null } = score.permutation ?? {};
-      const next = groupOf(name);
-      const isNew = next !== group;
-      group = next;
-      return {
-        ...(isNew ? { group: next } : {}),
-        cells: [
-          { text: titleOf(name), value: name },
-          auc[i]!,
-          textCell(formatInterval(score.auc_intervals)),
-          { text: formatPValue(p_value, permutations), value: p_value },
-          numberCell(score.auprc),
-          prr[i]!,
-          augrc[i]!,
-          accuracy[i]!,
-          { text: String(score.row_count), value: score.row_count },
-        ],
-      };
+      return [
+        { text: titleOf(name), value: name },
+        auc[i]!,
+        textCell(formatInterval(score.auc_intervals)),
+        pValueCell(score.permutation?.p_value, score.permutation?.permutations),
+        numberCell(score.auprc),
+        prr[i]!,
+        augrc[i]!,
+        accuracy[i]!,
+        { text: String(score.row_count), value: score.row_count },
+      ];
     }),
     note: `${questions} questions, ${rows} answers, ${incorrect} of them wrong. The best value of a column is bold.`,
   };
@@ -164,7 +159,7 @@ function makeAddedTable(evaluation: ProbeEval): Table {
             numberCell(added.deviance_without),
             numberCell(added.deviance_with),
             percent(added.deviance_reduction, 1),
-            { text: formatPValue(added.p_value, added.permutations), value: added.p_value },
+            pValueCell(added.p_value, added.permutations),
           ],
         },
       ];
@@ -189,7 +184,6 @@ function makeAddedTable(evaluation: ProbeEval): Table {
 }
 
 function makeComparisonTable(split: EvaluatedSplit, { paired_comparisons }: SplitEvaluation): Table {
-  let group = "";
   return {
     name: `comparisons-${SPLIT_FILES[split]}`,
     title: `AUROC of each probe minus that of every other score, ${SPLIT_QUESTIONS[split]}`,
@@ -202,23 +196,17 @@ function makeComparisonTable(split: EvaluatedSplit, { paired_comparisons }: Spli
       { title: "Answers", key: "answers" },
     ],
     // the probe that learned what is asked comes first
-    rows: PROBE_NAMES.flatMap((probe) => paired_comparisons.filter(({ first }) => first === probe)).map(
-      ({ first, second, auc_difference, ...each }) => {
-        const next = titleOf(first);
-        const isNew = next !== group;
-        group = next;
-        return {
-          ...(isNew ? { group: next } : {}),
-          cells: [
-            { text: titleOf(second), value: second },
-            { text: formatSigned(auc_difference.estimate), value: auc_difference.estimate },
-            textCell(formatInterval(auc_difference.intervals, { decimals: 3, signed: true })),
-            { text: formatPValue(each.p_value, each.permutations), value: each.p_value },
-            { text: formatPValue(each.p_value_holm, null), value: each.p_value_holm },
-            { text: String(each.row_count), value: each.row_count },
-          ],
-        };
-      },
+    rows: groupRows(
+      PROBE_NAMES.flatMap((probe) => paired_comparisons.filter(({ first }) => first === probe)),
+      ({ first }) => titleOf(first),
+      ({ second, auc_difference, ...each }) => [
+        { text: titleOf(second), value: second },
+        signedCell(auc_difference.estimate),
+        textCell(formatInterval(auc_difference.intervals, { decimals: 3, signed: true })),
+        pValueCell(each.p_value, each.permutations),
+        pValueCell(each.p_value_holm),
+        { text: String(each.row_count), value: each.row_count },
+      ],
     ),
     note: "Below 0, the other score is better. Holm's correction is for all comparisons of a probe.",
   };
@@ -312,7 +300,7 @@ function makeCalibrationTable(evaluation: ProbeEval): Table {
                   textCell(map),
                   numberCell(quality.ece),
                   numberCell(quality.brier),
-                  { text: formatSigned(quality.bias.estimate), value: quality.bias.estimate },
+                  signedCell(quality.bias.estimate),
                   textCell(formatInterval(quality.bias.intervals, { decimals: 2, signed: true })),
                 ],
               },

@@ -1,9 +1,9 @@
 import { HELD_OUT_SPLITS, type HeldOutSplit } from "../evaluation/probe-eval.ts";
 import { SCORE_INFO, SCORE_NAMES, type ScoreName } from "../evaluation/score-names.ts";
 import type { SeedScoreSummary, SeedSplitSummary, SeedsSummary } from "../evaluation/summarise-seeds.ts";
-import { formatInterval, formatPValue, formatSigned } from "../text/format-numbers.ts";
+import { formatInterval } from "../text/format-numbers.ts";
 import { SPLIT_FILES, SPLIT_QUESTIONS, titleOf } from "./figure.ts";
-import { markBest, numberCell, type Table, textCell } from "./table.ts";
+import { markBest, numberCell, pValueCell, signedCell, type Table, textCell } from "./table.ts";
 
 /** Names of the tables of a study with repetitions. */
 export const listSeedTableNames = (withOod: boolean): string[] =>
@@ -64,11 +64,9 @@ function makeSeedTable(
           textCell(formatInterval(own.auc.interval === null ? [] : [own.auc.interval])),
           numberCell(own.aurc.mean),
           numberCell(own.augrc.mean),
-          { text: formatSigned(difference?.mean ?? null), value: difference?.mean ?? null },
+          signedCell(difference?.mean),
           numberCell(difference?.sd ?? null),
-          ...(hasDifferences
-            ? [{ text: formatPValue(difference?.p_value ?? null, null), value: difference?.p_value ?? null }]
-            : []),
+          ...(hasDifferences ? [pValueCell(difference?.p_value)] : []),
         ],
       };
     }),

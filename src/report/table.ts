@@ -1,5 +1,5 @@
 import { csvFormatRows } from "d3-dsv";
-import { formatNumber } from "../text/format-numbers.ts";
+import { formatNumber, formatPValue, formatSigned } from "../text/format-numbers.ts";
 import { html, type SafeHtml } from "./html.ts";
 
 /** A table of the report: on its page, and as files for papers. */
@@ -43,6 +43,33 @@ export const numberCell = (value: number | null | undefined, decimals = 3): Cell
   text: formatNumber(value ?? null, decimals),
   value: value ?? null,
 });
+
+/** A difference, with its sign. */
+export const signedCell = (value: number | null | undefined): Cell => ({
+  text: formatSigned(value ?? null),
+  value: value ?? null,
+});
+
+/** @param permutations which it is from, if it is from some: they bound how small it can be */
+export const pValueCell = (value: number | null | undefined, permutations: number | null = null): Cell => ({
+  text: formatPValue(value ?? null, permutations),
+  value: value ?? null,
+});
+
+/** Rows, each with its heading where that differs from the one of the row before. */
+export function groupRows<Item>(
+  items: readonly Item[],
+  groupOf: (item: Item) => string,
+  cellsOf: (item: Item, index: number) => readonly Cell[],
+): TableRow[] {
+  let group = "";
+  return items.map((item, index) => {
+    const next = groupOf(item);
+    const isNew = next !== group;
+    group = next;
+    return { ...(isNew ? { group: next } : {}), cells: cellsOf(item, index) };
+  });
+}
 
 /** Marks the highest value of a column, or the lowest; all that are as good. */
 export function markBest(cells: readonly Cell[], isLowerBetter = false): Cell[] {
