@@ -274,21 +274,29 @@ const zeros = (size: number): Float32Array => new Float32Array(size);
 
 /** A block as the decoder graph's inputs. */
 export function kvFeeds(
-  { blockCount, kvHeadCount, headSize }: KvSizes,
+  { kvHeadCount, headSize }: KvSizes,
   kind: SharedSpan | "suffix",
-  { rows, capacity, [STORAGE]: { keys, values } }: KvBlock,
+  { rows, capacity, [STORAGE]: arrays }: KvBlock,
 ): Tensors {
   // the graph folds the rows of what they share into one product, and has a suffix's heads one by one
   const lanes = kind === "suffix" ? [rows, kvHeadCount, 1] : [rows, kvHeadCount];
-  const size = rows * kvHeadCount * capacity * headSize;
-  const shape = [...lanes, capacity, headSize];
-  const feed = (array: Float32Array): Tensor => floatTensor(array.subarray(0, size), shape);
-  const feeds: Record<string, Tensor> = {};
-  for (let layer = 0; layer < blockCount; layer++) {
-    feeds[names.cache(kind, layer, "k")] = feed(keys[layer] as Float32Array);
-    feeds[names.cache(kind, layer, "v")] = feed(values[layer] as Float32Array);
+  return layerTensors(kind, [...lanes, capacity, headSize], arrays);
+}
+
+/** The beginnings of each layer's arrays as tensors of the decoder graph. */
+function layerTensors(
+  kind: SharedSpan | "suffix" | "new",
+  shape: readonly number[],
+  arrays: KvArrays,
+): Tensors {
+  const size = shape.reduce((product, length) => product * length);
+  const tensor = (array: Float32Array): Tensor => floatTensor(array.subarray(0, size), shape);
+  const tensors: Record<string, Tensor> = {};
+  for (const [layer, keys] of arrays.keys.entries()) {
+    tensors[names.cache(kind, layer, "k")] = tensor(keys);
+    tensors[names.cache(kind, layer, "v")] = tensor(arrays.values[layer] as Float32Array);
   }
-  return feeds;
+  return tensors;
 }
 
 /**
@@ -305,19 +313,5 @@ export function createKvStepRoom(sizes: KvSizes): (rows: number, tokens: number)
 }
 
 /** The decoder graph's outputs with new keys and values, which are written into a step's arrays. */
-export function kvOutputs({ blockCount, kvHeadCount, headSize }: KvSizes, step: KvStep): Tensors {
-  const size = step.rows * kvHeadCount * step.tokens * headSize;
-  const shape = [step.rows, kvHeadCount, step.tokens, headSize];
-  const { keys, values } = step[STORAGE];
-  const outputs: Record<string, Tensor> = {};
-  for (let layer = 0; layer < blockCount; layer++)
-    for (const [half, arrays] of [
-      ["k", keys],
-      ["v", values],
-    ] as const)
-      outputs[names.cache("new", layer, half)] = floatTensor(
-        (arrays[layer] as Float32Array).subarray(0, size),
-        shape,
-      );
-  return outputs;
-}
+export const kvOutputs = ({ kvHeadCount, headSize }: KvSizes, step: KvStep): Tensors =>
+  layerTensors("new", [step.rows, kvHeadCount, step.tokens, headSize], step[STORAGE]);
