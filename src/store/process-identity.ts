@@ -35,8 +35,8 @@ const GONE_STATES: ReadonlySet<string> = new Set(["Z", "X", "x"]);
 /** proc_pid_stat(5): starttime is field 22; the fields after the name begin with field 3. */
 const START_TIME_FIELD = 22 - 3;
 
-/** The process name is in parentheses and may itself contain spaces and parentheses. */
-const fieldsAfterName = (stat: string): string[] => stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+/** Fields of `/proc/PID/stat` from field 3 on: the name before is in parentheses and may itself contain spaces and parentheses. */
+export const fieldsAfterName = (stat: string): string[] => stat.slice(stat.lastIndexOf(")") + 2).split(" ");
 
 async function readProcFile(path: string): Promise<string | null> {
   try {

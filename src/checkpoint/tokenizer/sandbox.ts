@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from "node:worker_threads";
 import { type PackedError, unpackError, workerFile } from "../../engine/runtime/worker-threads-node.ts";
 import { SepError } from "../../errors.ts";
+import { fieldsAfterName } from "../../store/process-identity.ts";
 import type { BrokerAnswer, BrokerRequest, BrokerSetup, BrokerStarted } from "./sandbox-broker.ts";
 
 /** What a call may take. */
@@ -219,9 +220,9 @@ function cpuMsOf(pid: number | undefined): number | null {
   } catch {
     return null; // another system than Linux, or the process has ended
   }
-  // behind the program's name, which may hold anything: utime and stime are fields 14 and 15 of all, in hundredths of a second
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return 10 * (Number(fields[11]) + Number(fields[12]));
+  const fields = fieldsAfterName(stat);
+  // proc_pid_stat(5): utime and stime are fields 14 and 15, in hundredths of a second
+  return 10 * (Number(fields[14 - 3]) + Number(fields[15 - 3]));
 }
 
 /** @throws SepError `hostile-model` if the process gave no answer; `interrupted` */
