@@ -3,11 +3,11 @@ import { relative, resolve } from "node:path";
 import { requirePart } from "../../backends/load-backend.ts";
 import type { ExitScore } from "../../study/exit/exit-chains.ts";
 import { openBackend } from "../../study/open-backends.ts";
-import { BATCH, MODEL, VLLM, VLLM_ANSWERS, VLLM_SERVER } from "../../study/settings/backends.ts";
+import { ANSWERING_MODEL } from "../../study/settings/backends.ts";
 import { EXIT_SETTINGS, FORCE_SETTINGS } from "../../study/settings/exit.ts";
 import { SPLIT } from "../../study/settings/probes.ts";
 import { SEEDS } from "../../study/settings/sampling.ts";
-import { redescribe, type SettingsOutput } from "../../study/settings/setting.ts";
+import type { SettingsOutput } from "../../study/settings/setting.ts";
 import { type ExitPolicy, type FittedExit, fitExit } from "../../study/steps/fit-exit.ts";
 import { forceAnswers } from "../../study/steps/force-answers.ts";
 import { openWorkspace, type Workspace } from "../../study/workspace.ts";
@@ -19,12 +19,7 @@ import { runSteps, type Steps } from "../run-steps.ts";
 import { describeWarnings, hang, type Look, layOutRow, lookOf, wrap } from "../terminal.ts";
 
 const OPTIONS = {
-  ...MODEL,
-  threads: redescribe(MODEL.threads, { backends: ["local"] }),
-  ...BATCH,
-  ...VLLM,
-  ...VLLM_ANSWERS,
-  ...VLLM_SERVER,
+  ...ANSWERING_MODEL,
   ...FORCE_SETTINGS,
   ...EXIT_SETTINGS,
   ...SPLIT,

@@ -2,10 +2,10 @@ import { requirePart } from "../../backends/load-backend.ts";
 import type { AnswerBackend } from "../../samples/answer-backend.ts";
 import { createMeaningModels } from "../../study/meaning/meaning-models.ts";
 import { openBackend } from "../../study/open-backends.ts";
-import { BATCH, MODEL, VLLM, VLLM_ANSWERS, VLLM_SERVER } from "../../study/settings/backends.ts";
+import { ANSWERING_MODEL } from "../../study/settings/backends.ts";
 import { LABEL_SETTINGS } from "../../study/settings/label.ts";
 import { MEANING } from "../../study/settings/meaning.ts";
-import { redescribe, type SettingsOutput } from "../../study/settings/setting.ts";
+import type { SettingsOutput } from "../../study/settings/setting.ts";
 import { labelUnits } from "../../study/steps/label-units.ts";
 import type { Workspace } from "../../study/workspace.ts";
 import { type CliContext, type Command, defineCommand } from "../command.ts";
@@ -14,12 +14,7 @@ import { eachSet, runStepCommand, type Steps } from "../run-steps.ts";
 
 const OPTIONS = {
   ...LABEL_SETTINGS,
-  ...MODEL,
-  threads: redescribe(MODEL.threads, { backends: ["local"] }),
-  ...BATCH,
-  ...VLLM,
-  ...VLLM_ANSWERS,
-  ...VLLM_SERVER,
+  ...ANSWERING_MODEL,
   ...MEANING,
   ...SET,
   ...CONFIG,

@@ -155,6 +155,16 @@ export const VLLM_ANSWERS = of("vLLM", {
   ),
 });
 
+/** The model of steps that draw more answers for a study. */
+export const ANSWERING_MODEL = {
+  ...MODEL,
+  threads: redescribe(MODEL.threads, { backends: ["local"] }),
+  ...BATCH,
+  ...VLLM,
+  ...VLLM_ANSWERS,
+  ...VLLM_SERVER,
+};
+
 /** How `sep trace` gets hidden states out of vLLM. */
 export const VLLM_STATES = of("vLLM", {
   vllmStates: setting(
