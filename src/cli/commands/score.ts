@@ -86,12 +86,13 @@ export const SCORE: Command = defineCommand({
     if (values.stdin && values.answer !== undefined)
       throw new SepError("bad-option", "Got --answer with --stdin, whose lines have their own answers.");
     const probe = await loadProbe(values.probe);
+    const choice = await readOptions(values, context);
     await using opened = await renderProgress(
       openProbedModel([probe], values, { isForMany: false }, context),
       { json: false, quiet: values.quiet || values.json },
       context,
     );
-    const scorer = createScorer(opened.live, probe, await readOptions(values, context));
+    const scorer = createScorer(opened.live, probe, choice);
     if (!values.quiet && !values.json)
       for (const note of scorer.notes) context.stderr.write(`${setMessage(note, context.stderr)}\n`);
     return await (values.stdin ? answerStream(scorer, values, context) : answerOne(scorer, values, context));

@@ -173,6 +173,7 @@ export const SERVE: Command = defineCommand({
       stderr.write(
         "There is no study in this folder: the embedded model is served, which does arithmetic only, with the probe of its demo.\n",
       );
+    const promptFormat = await readProbedPrompt(values, context);
     await using opened = await renderProgress(
       openProbedModel(
         probes.map(({ probe }) => probe),
@@ -189,7 +190,7 @@ export const SERVE: Command = defineCommand({
       probes,
       decide: values.decide,
       unfamiliar: values.unfamiliar,
-      promptFormat: await readProbedPrompt(values, context),
+      promptFormat,
       modelName: values.servedName ?? values.model,
       meaning: values,
       policy: {
