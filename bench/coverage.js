@@ -46,7 +46,7 @@ console.log(
   `${SETS} data sets a row, Monte Carlo error of 90%: ${percent(Math.sqrt(0.09 / SETS))}, of 5%: ${percent(Math.sqrt(0.0475 / SETS))}\n`,
 );
 if (values.only !== "later") printTables();
-printLater({ sets: SETS, makeStudy, percent });
+printLater({ sets: SETS, designs: DESIGNS, permutations: PERMUTATIONS, makeStudy, percent });
 console.log(`\n${((performance.now() - started) / 1000).toFixed(0)} s`);
 
 /** Intervals and tests of AUROCs, and thresholds for answering. */

@@ -14,30 +14,22 @@ import { splitQuestions } from "../../dist/probes/split-questions.js";
 // The statistics that came later than those of coverage.js: AUGRC, differences between studies, added value, promises of leaving
 // early and of routing, and intervals over seeds.
 
-const PERMUTATIONS = 199;
-const DESIGNS = [
-  { questions: 25, answers: 10, auroc: 0.75, wrong: 0.4 },
-  { questions: 60, answers: 10, auroc: 0.75, wrong: 0.4 },
-  { questions: 60, answers: 10, auroc: 0.9, wrong: 0.3 },
-  { questions: 60, answers: 1, auroc: 0.75, wrong: 0.4 },
-  { questions: 150, answers: 10, auroc: 0.7, wrong: 0.5 },
-];
 /** Refits of nested models are slow. */
 const FEWER = 4;
 
 /** Prints a table of each. */
-export function printLater({ sets, makeStudy, percent }) {
-  printIntervals(sets, makeStudy, percent);
+export function printLater({ sets, designs, permutations, makeStudy, percent }) {
+  printIntervals({ sets, designs, permutations, makeStudy, percent });
   printPromises(sets, percent);
   printSeeds(sets, percent);
 }
 
-function printIntervals(sets, makeStudy, percent) {
+function printIntervals({ sets, designs, permutations, makeStudy, percent }) {
   console.log(
     "\n| questions x answers | AUROC | wrong | 90% interval of AUGRC | of a difference between two studies | its test, equal scores | added value, nothing to add |",
   );
   console.log("|---|---|---|---|---|---|---|");
-  for (const design of DESIGNS) {
+  for (const design of designs) {
     const { auroc: area, wrong } = design;
     const truth = wrong ** 2 / 2 + wrong * (1 - wrong) * (1 - area);
     const found = { augrc: [], between: [], rejected: [], added: [] };
@@ -48,7 +40,7 @@ function printIntervals(sets, makeStudy, percent) {
       found.augrc.push(contains(intervals[0], truth));
       // other answers to the same questions, found as well
       const other = shareDifficulty(design, set);
-      const tested = pairedTestAcross(other[0], other[1], { permutations: PERMUTATIONS, seed: set });
+      const tested = pairedTestAcross(other[0], other[1], { permutations, seed: set });
       if (tested !== null) {
         found.between.push(contains(tested.auc_difference.intervals[0], 0));
         found.rejected.push(tested.p_value <= 0.05);
@@ -57,7 +49,7 @@ function printIntervals(sets, makeStudy, percent) {
       const rng = createRng("coverage-noise", design.questions, set);
       const noisy = Float64Array.from(scores.fine, (score) => score + rng.next());
       const added = measureAddedValue([Float64Array.from(scores.fine)], noisy, labels, questionIds, {
-        permutations: PERMUTATIONS,
+        permutations,
         seed: set,
       });
       if (added !== null && added.p_value !== null) found.added.push(added.p_value <= 0.05);
