@@ -12,7 +12,7 @@ import {
 import { type DecisionPoint, type Probe, parseProbe, requireProbeFits } from "semantic-entropy-probes/probe";
 import { type Files, loadArchives, readSite } from "./download.ts";
 import type { EngineChoice, Request } from "./messages.ts";
-import { readOwnFiles } from "./own-files.ts";
+import { isWeights, readOwnFiles } from "./own-files.ts";
 
 /** The model of this page with everything that is known about it. */
 export interface OpenEngine {
@@ -56,7 +56,7 @@ export async function openEngine(
   const model = own ?? (archives.model as Files);
   report({ loaded: 1, total: 1, step: "Starting the engine" });
   const runtime = await openRuntime(build, archives[build] as Files);
-  const weights = Object.entries(model).filter(([name]) => /^model.*\.safetensors$/.test(name));
+  const weights = Object.entries(model).filter(([name]) => isWeights(name));
   const files = {
     config: requireFile(model, "config.json"),
     tokenizer: requireFile(model, "tokenizer.json"),

@@ -39,7 +39,7 @@ function nameInArchive(name: string): string {
   throw new Error(`${name} is no file that this page reads. ${advice}`);
 }
 
-const isWeights = (name: string): boolean => /^model.*\.safetensors$/.test(name);
+export const isWeights = (name: string): boolean => /^model.*\.safetensors$/.test(name);
 
 async function unpack(archive: File): Promise<Files> {
   requireSize([archive.size]);
