@@ -93,7 +93,7 @@ describe("the openai package", () => {
     }
     expect(text).toBe(expected.text);
     expectRisk({ ...last, tokens: tokens as NonNullable<AnswerRisk["tokens"]> }, { tokens: true });
-    expect(usage).toBe(tokens.length);
+    expect(usage).toBe(tokens.length + 1); // the end token
   });
 
   it("says in `sep` which probe decides, and asks the older API and for the models", async () => {

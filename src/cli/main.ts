@@ -22,7 +22,8 @@ process.once("uncaughtException", (error) => {
 // The first signal stops gently; with its listener gone, the second one kills.
 for (const name of ["SIGINT", "SIGTERM"] as const) {
   process.once(name, () => {
-    process.stderr.write("\nStopping; press Ctrl-C again to kill.\n");
+    const again = name === "SIGINT" ? "press Ctrl-C again to kill" : `a second ${name} kills`;
+    process.stderr.write(`\nStopping; ${again}.\n`);
     controller.abort();
   });
 }

@@ -18,6 +18,8 @@ import type { TextTokenizer } from "./tokenizer/text-tokenizer.ts";
 export interface Place {
   /** Whether all samples of a question share its one token, which is in the prompt. */
   readonly isShared: boolean;
+  /** Whether its token may be the end token, or the last of a stop string, which are no part of the answer's text. */
+  readonly mayBeEnd: boolean;
   /** @returns none where the answer has no such token, such as the end of reasoning that was cut off */
   tokens(answer: PlacedAnswer, counting: Counting): readonly PlacedToken[];
 }
@@ -86,6 +88,7 @@ export const PLACES: Readonly<Record<TracePosition, Place>> = {
   /** TBG: the prompt's last token. */
   "before-generation": {
     isShared: true,
+    mayBeEnd: false,
     tokens: ({ prompt_tokens }) => one(prompt_tokens.length - 1),
   },
   /**
@@ -94,6 +97,7 @@ export const PLACES: Readonly<Record<TracePosition, Place>> = {
    */
   "second-to-last": {
     isShared: false,
+    mayBeEnd: false,
     tokens: (answer, counting) =>
       counting.indices === "oatml-compat"
         ? locateAsOatml(answer, counting, 2)
@@ -104,12 +108,14 @@ export const PLACES: Readonly<Record<TracePosition, Place>> = {
   /** The `</think>` token that the model itself generated. */
   "think-end": {
     isShared: false,
+    mayBeEnd: true,
     tokens: ({ prompt_tokens, think_status, think_token_indices: span }) =>
       think_status === "closed" && span !== null ? one(prompt_tokens.length + span[1]) : NONE,
   },
   /** The last generated token, which is the end token, or the last of a stop string, where there was one. */
   "last-token": {
     isShared: false,
+    mayBeEnd: true,
     tokens: (answer, counting) =>
       counting.indices === "oatml-compat"
         ? locateAsOatml(answer, counting, 1)
@@ -131,6 +137,7 @@ export const PLACES: Readonly<Record<TracePosition, Place>> = {
 function many(locate: (text: AnswerText, answer: PlacedAnswer) => readonly AnswerUnit[]): Place {
   return {
     isShared: false,
+    mayBeEnd: false,
     tokens(answer, { answerTokens, decode }) {
       const { prompt_tokens, tokens, output_text } = answer;
       const read = readAnswerText(tokens.slice(0, answerTokens), decode, output_text);

@@ -45,7 +45,7 @@ describe("scoreProbe", () => {
       /position "think-end", but these states are from "before-gen/,
     ],
     ["layer", { layer: 1 }, /layer 2, but these states are from layer 1/],
-    ["number of layers", { layerCount: 2, width: 1 }, /expects width 2, trace has 1/],
+    ["number of layers", { layerCount: 2, width: 1 }, /width 2, but these have 1/],
     ["side of the final norm", { normState: "final-norm" }, /norm_state "residual".*"final-norm"/],
     ["model", { source: { model: "other" } }, /model "m".*"other"/],
   ])("refuses states of another %s", (_what, change, message) => {
@@ -91,7 +91,7 @@ it("assertStates takes whole rows only", () => {
 it("requireProbeFits names what differs, as far as it is known", () => {
   const fits = { width: 2, source: { model: "m", norm_state: "residual" } };
   expect(() => requireProbeFits(probe, fits)).not.toThrow();
-  expect(() => requireProbeFits(probe, { ...fits, width: 3 })).toThrow(/expects width 2, trace has 3/);
+  expect(() => requireProbeFits(probe, { ...fits, width: 3 })).toThrow(/width 2, but these have 3/);
   expect(() => requireProbeFits(probe, { ...fits, source: { model: "other" } })).toThrow(/"m".*"other"/);
   expect(() => requireProbeFits(probe, { ...fits, source: { norm_state: "final" } })).toThrow(/norm_state/);
   const hashed = { ...probe, source: { model: "m", weights_sha256: "1" } };

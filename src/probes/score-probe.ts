@@ -184,13 +184,15 @@ export function requireProbeFits(
     throw new SepError("probe-mismatch", `${message} ${remedy}`);
   };
   const expected = probe.width / probe.layer_count;
-  if (expected !== width) refuse(`Probe expects width ${expected}, trace has ${width}.`);
+  if (expected !== width) refuse(`Probe reads states of width ${expected}, but these have ${width}.`);
   const known = (key: string): boolean => probe.source[key] !== undefined && source[key] !== undefined;
   // The same weights may have two names, so the name counts only where there is no hash.
   const identity = known("weights_sha256") ? "weights_sha256" : "model";
   for (const key of [identity, "tokenizer_sha256", "dtype", "norm_state", "indices"].filter(known)) {
     if (probe.source[key] !== source[key])
-      refuse(`Probe was fitted on ${key} "${probe.source[key]}", but this trace has "${source[key]}".`);
+      refuse(
+        `Probe was fitted on ${key} "${probe.source[key]}", but these states come from "${source[key]}".`,
+      );
   }
   if (modeOf(probe.source) !== modeOf(source)) refuse(describeOtherMode(probe.source), OTHER_MODE);
   const elsewhere = "Read the states where the probe does, or refit with `sep train`.";

@@ -37,7 +37,7 @@ export interface AnswerRisk
   readonly answered_by?: string;
   /** As the request's `samples` asked. */
   readonly entropy?: MeasuredEntropy;
-  /** At every token. */
+  /** At every token of the answer; at an end token only where the probe may read it. */
   readonly tokens?: readonly TokenRisk[];
   /** At the end of every sentence. */
   readonly spans?: readonly SpanRisk[];
@@ -129,7 +129,7 @@ export async function* makeAnswers(
   const { sep } = request;
   const started = performance.now();
   const monitor = monitorOf(served, sep.decide);
-  const { layers, probe } = monitor;
+  const { layers, endState, probe } = monitor;
   const seed = request.seed ?? drawSeed();
   const runIds = Array.from({ length: request.n }, (_, index) => index);
   const rows = runIds.map(
@@ -218,6 +218,7 @@ export async function* makeAnswers(
     sampler,
     runIds,
     layers,
+    endState,
     seed,
     topLogprobs: request.topLogprobs ?? 0,
     signal,

@@ -2,7 +2,7 @@ import type { LiveModel, StatesEvent } from "../backends/live-model.ts";
 import type { EndEvent, SampledAnswer, TokenEvent } from "../engine/generate/generate.ts";
 import { findThinkTags, type ThinkStatus } from "../engine/generate/split-reasoning.ts";
 import type { StateMode } from "../engine/observation.ts";
-import { indicesOf, isUnitPosition, placeAnswer, type TracePosition } from "../engine/places.ts";
+import { indicesOf, isUnitPosition, PLACES, placeAnswer, type TracePosition } from "../engine/places.ts";
 import type { Prompt } from "../engine/tokenizer/build-prompt.ts";
 import type { TextTokenizer } from "../engine/tokenizer/text-tokenizer.ts";
 import { SepError } from "../errors.ts";
@@ -91,6 +91,8 @@ export interface Monitor {
   readonly probe: Probe;
   /** Residual layers that the answer's residuals must be of; none for a probe that reads no hidden state. */
   readonly layers: readonly number[];
+  /** Whether the probe may read an end token; else its state, which takes a pass of its own, is not needed. */
+  readonly endState: boolean;
   /**
    * @param stopStrings what may end the answer
    */
@@ -145,6 +147,7 @@ export function createMonitor(
   return {
     probe,
     layers,
+    endState: probe.position !== null && PLACES[probe.position].mayBeEnd,
     follow(prompt, { stopStrings }) {
       const states = createStateWindow(longestEnd(stopStrings));
       const pooled =

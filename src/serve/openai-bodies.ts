@@ -11,7 +11,7 @@ const SEP_REQUEST = z
     /** One of the server's probes, by its name in /v1/probes. */
     probe: z.string().min(1).optional(),
     decide: z.enum(["risk", "coverage"]).optional(),
-    /** Whether to say the risk at every token; by default where the answer is streamed. */
+    /** Whether to give the risk at every token; by default where the answer is streamed. */
     tokens: z.boolean().optional(),
     /** Whether to say the risk at the end of every sentence. */
     spans: z.boolean().optional(),

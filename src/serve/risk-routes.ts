@@ -142,7 +142,7 @@ export async function assessInput(
   const text = answer === null || reading === null ? answer : rewriteReasoning(live.model, prompt, answer);
   requireSpans(spans, { answer: answer ?? "", isRewritten: text !== answer, param });
   const monitor = monitorOf(served, decide);
-  const { layers, probe } = monitor;
+  const { layers, endState, probe } = monitor;
   if (answer === null && probe.position !== "before-generation")
     throw new ApiError(
       400,
@@ -167,6 +167,7 @@ export async function assessInput(
           sampler,
           ending: reading?.ending,
           layers,
+          endState,
           text: sentences || spans.length > 0,
           signal: deadline.signal,
         });

@@ -160,7 +160,7 @@ describe("scoreQuestion", () => {
 
   it("refuses another width", () => {
     expect(() => createScorer(model, { ...probeOf(model, "last-token"), width: 6 })).toThrow(
-      /expects width 3/,
+      /states of width 3/,
     );
   });
 });

@@ -90,7 +90,7 @@ export function createScorer(
   const live = "generate" in model ? model : liveModelOf(model);
   const monitor = createMonitor(live, probe, { decide, unfamiliar, mode: modeOf(probe.source) });
   const { prompting, sampler, reading, notes } = resolveGeneration(live.model, probe, choice);
-  const { layers } = monitor;
+  const { layers, endState } = monitor;
   const { tokenizer } = live.model;
   const isEarly = probe.position === "before-generation";
   if (skipAbstained && !isEarly) {
@@ -107,7 +107,7 @@ export function createScorer(
       const following = monitor.follow(prompt, sampler);
       const isGiven = given !== undefined;
       const head = { question, is_given: isGiven, prompt_tokens: prompt.tokenIds.length };
-      const options = { sampler, layers, text: false, signal };
+      const options = { sampler, layers, endState, text: false, signal };
       const events =
         given === undefined
           ? live.generate(prompt, { ...options, seed, streamKey: id })

@@ -262,7 +262,9 @@ async function loadProbes(paths: readonly string[]): Promise<NamedProbe[]> {
     const name = basename(path, ".json");
     if (probes.some((other) => other.name === name))
       throw new SepError("bad-option", `Two probes are called ${name}. Rename one of their files.`);
-    probes.push({ name, sha256: await fingerprintFile(path), probe: await loadProbe(path) });
+    // first, since it says what is wrong with a file
+    const probe = await loadProbe(path);
+    probes.push({ name, sha256: await fingerprintFile(path), probe });
   }
   return probes;
 }

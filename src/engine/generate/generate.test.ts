@@ -78,6 +78,23 @@ describe("generate", () => {
     }
   });
 
+  it("leaves out the state of an end token only, and changes nothing else, without endState", async () => {
+    const sampler = { ...SAMPLER, maxNewTokens: 12, stopStrings: ["29"] };
+    const options = { ...DRAW, sampler, runIds: [0, 1, 2, 3, 4, 5, 6, 7], layers: [1] };
+    const whole = await play(generate(pocket, { tokenIds: promptIds() }, options));
+    const some = await play(generate(pocket, { tokenIds: promptIds() }, { ...options, endState: false }));
+    expect(some.answers).toEqual(whole.answers);
+    const inOrder = (events: readonly TokenEvent[]) => [...events].sort((a, b) => a.row - b.row);
+    expect(inOrder(some.tokens)).toEqual(inOrder(whole.tokens));
+    const reasons = new Set<string>();
+    for (const { row, answer, residual } of some.ends) {
+      const isOfText = answer.answerTokenCount === answer.tokenIds.length;
+      reasons.add(`${answer.finishReason} ${isOfText}`);
+      expect(residual).toEqual(isOfText ? whole.ends.find((end) => end.row === row)?.residual : null);
+    }
+    expect(reasons).toEqual(new Set(["stop false", "length true"]));
+  });
+
   it("reads what a trace of the whole sequence reads, to float32's rounding, and draws the same answers", async () => {
     const layers = [0, 1, 2];
     const tokenIds = buildPrompt(tiny.tokenizer, "What is 2 + 3?", { format: "notebook" }).tokenIds;

@@ -51,6 +51,11 @@ export interface GenerateOptions
   readonly prompting?: PromptOptions;
   /** Residual layers, 0 .. L, to read at every token in the passes that generate; those of a prompt that was run. */
   readonly layers?: readonly number[];
+  /**
+   * Whether to read them at an end token, or at the last token of a stop string, too. It takes a pass of its own, which an
+   * answer's end waits for, and few places are there (see `PLACES`); true by default.
+   */
+  readonly endState?: boolean | undefined;
   /** Whether events have text; without it no token is decoded before its answer has ended. */
   readonly text?: boolean;
   /** How many of the likeliest tokens each event names; 0 by default. */
@@ -87,7 +92,7 @@ export interface EndEvent {
   readonly kind: "end";
   readonly row: number;
   readonly answer: SampledAnswer;
-  /** [layers * D] of the answer's last token, which predicted nothing; null without `layers`. */
+  /** [layers * D] of the answer's last token, which predicted nothing; null without `layers`, or where `endState` leaves it out. */
   readonly residual: Float32Array | null;
 }
 
@@ -112,6 +117,7 @@ export async function* generate(
     signal,
     prompting,
     layers = [],
+    endState = true,
     text = true,
     topLogprobs = 0,
   }: GenerateOptions,
@@ -154,7 +160,8 @@ export async function* generate(
       events.push(event);
       wake();
       if (draft.answer === null) return { tokenId: event.tokenId, isLast: false };
-      if (read.length > 0) return { tokenId: event.tokenId, isLast: true };
+      if (read.length > 0 && (endState || endsInText(draft.answer)))
+        return { tokenId: event.tokenId, isLast: true };
       end(row, null);
       return null;
     },
@@ -198,6 +205,10 @@ export async function sampleAnswers(
     if (next.done) return next.value;
   }
 }
+
+/** Whether the last token is one of the text. */
+const endsInText = ({ tokenIds, answerTokenCount }: SampledAnswer): boolean =>
+  answerTokenCount === tokenIds.length;
 
 const isConversation = (prompt: GenerationPrompt): prompt is readonly ChatMessage[] => Array.isArray(prompt);
 

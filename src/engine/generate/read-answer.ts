@@ -11,7 +11,10 @@ import { createTextDeltas } from "./text-deltas.ts";
 import { tokeniseAnswer } from "./tokenise-answer.ts";
 
 /** How a text is read as an answer; as for `generate`, which would have written it. */
-export type ReadAnswerOptions = Pick<GenerateOptions, "layers" | "text" | "topLogprobs" | "signal"> & {
+export type ReadAnswerOptions = Pick<
+  GenerateOptions,
+  "layers" | "endState" | "text" | "topLogprobs" | "signal"
+> & {
   /** What ends an answer. */
   readonly sampler: Pick<SamplerSettings, "stopStrings" | "stopTokenIds">;
   /** Tokens that follow a text without an end of its own, in place of the likeliest end token. */
@@ -32,7 +35,15 @@ export async function* readAnswer(
   model: LanguageModel,
   prompt: PromptTokens,
   given: string,
-  { sampler, ending, layers = [], text: hasText = true, topLogprobs = 0, signal }: ReadAnswerOptions,
+  {
+    sampler,
+    ending,
+    layers = [],
+    endState = true,
+    text: hasText = true,
+    topLogprobs = 0,
+    signal,
+  }: ReadAnswerOptions,
 ): AsyncGenerator<GenerationEvent, SampledAnswer> {
   const { config, session, tokenizer } = model;
   const { vocabularySize: size } = config;
@@ -48,23 +59,34 @@ export async function* readAnswer(
   let residual = prefilled.residual;
   let suffix = emptyKvBlock(config, 1);
 
-  /** Runs tokens, the first of which `logits` predicts. */
-  async function* run(tokens: readonly number[], isEnd: boolean): AsyncGenerator<GenerationEvent> {
-    const offsets = tokens.map((_, offset) => ({ row: 0, offset }));
+  /**
+   * Reads tokens, the first of which `logits` predicts.
+   * @param isRun whether the last of them is run, too, which its own prediction does not need
+   */
+  async function* run(
+    tokens: readonly number[],
+    { isEnd, isRun }: { readonly isEnd: boolean; readonly isRun: boolean },
+  ): AsyncGenerator<GenerationEvent> {
+    const toRun = isRun ? tokens : tokens.slice(0, -1);
+    const offsets = toRun.map((_, offset) => ({ row: 0, offset }));
     const trace = layers.length > 0 ? offsets : [];
-    const pass = await extendRows(session, [tokens], {
-      prefix: prefilled.prefix,
-      suffix,
-      predict: offsets,
-      trace,
-      layers: trace.length > 0 ? layers : [],
-      signal,
-    });
+    const pass =
+      toRun.length === 0
+        ? null
+        : await extendRows(session, [toRun], {
+            prefix: prefilled.prefix,
+            suffix,
+            predict: offsets,
+            trace,
+            layers: trace.length > 0 ? layers : [],
+            signal,
+          });
     for (const [i, tokenId] of tokens.entries()) {
       // each token is predicted by the one before it
-      const row = i === 0 ? logits : pass.logits.subarray((i - 1) * size, i * size);
-      const own = i === 0 ? sums : (pass.sums[i - 1] as TokenSums);
-      const before = i === 0 ? residual : (pass.residuals[i - 1] ?? null);
+      const row =
+        i === 0 ? logits : (pass as NonNullable<typeof pass>).logits.subarray((i - 1) * size, i * size);
+      const own = i === 0 ? sums : (pass?.sums[i - 1] as TokenSums);
+      const before = i === 0 ? residual : (pass?.residuals[i - 1] ?? null);
       const { entropy } = own;
       const logprob = logprobOf(row[tokenId] as number, own);
       answer.tokenIds.push(tokenId);
@@ -82,19 +104,21 @@ export async function* readAnswer(
         residual: before,
       };
     }
+    residual = null;
+    if (pass === null) return;
     suffix = pass.suffix;
     logits = pass.logits.slice(-size);
     sums = pass.sums.at(-1) as TokenSums;
-    residual = pass.residuals.at(-1) ?? null;
+    if (isRun) residual = pass.residuals.at(-1) ?? null;
   }
 
   const mayBeLast = mayEnd.length === 0;
   for (let from = 0; from < own.length; from += TOKENS_AT_A_TIME) {
     const to = from + TOKENS_AT_A_TIME;
-    yield* run(own.slice(from, to), mayBeLast && to >= own.length);
+    yield* run(own.slice(from, to), { isEnd: mayBeLast && to >= own.length, isRun: true });
   }
   const ends = end ?? likeliest(logits, model.endTokenIds);
-  if (ends.length > 0) yield* run(ends, true);
+  if (ends.length > 0) yield* run(ends, { isEnd: true, isRun: endState && layers.length > 0 });
   const whole: SampledAnswer = { runId: 0, ...answer, text, answerTokenCount, finishReason: "stop" };
   yield { kind: "end", row: 0, answer: whole, residual };
   return whole;

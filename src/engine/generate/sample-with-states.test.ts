@@ -44,6 +44,8 @@ describe("sampleWithStates", () => {
     ["tiny", { maxNewTokens: 1 }, SINGLE_POSITIONS],
     ["tiny", { maxNewTokens: 12 }, SINGLE_POSITIONS],
     ["pocket", { maxNewTokens: 160 }, TRACE_POSITIONS],
+    ["pocket", { maxNewTokens: 160 }, ["before-generation", "second-to-last", "every-token"]],
+    ["pocket", { maxNewTokens: 160, stopStrings: ["nswer: "] }, ["second-to-last"]],
     ["tiny", { maxNewTokens: 12 }, ["sentence-end"]],
   ])(
     "draws the bits of sampleAnswers, and reads what a trace reads: %s, %j",

@@ -1,5 +1,5 @@
 import type { LanguageModel } from "../language-model.ts";
-import { isUnitPosition, type PositionIndices, placeAnswer, type TracePosition } from "../places.ts";
+import { isUnitPosition, PLACES, type PositionIndices, placeAnswer, type TracePosition } from "../places.ts";
 import type { Prompt } from "../tokenizer/build-prompt.ts";
 import type { TextTokenizer } from "../tokenizer/text-tokenizer.ts";
 import { endsInStopString, longestStop } from "./answer-end.ts";
@@ -28,8 +28,8 @@ export interface AnswerWithStates extends SampledAnswer {
 }
 
 /**
- * Samples answers as `sampleAnswers` does, bit for bit, and reads the residual stream in the same passes; each answer's last
- * token takes one more. A pass of many rows sums in another order than `model.trace`, so that states differ from its own by
+ * Samples answers as `sampleAnswers` does, bit for bit, and reads the residual stream in the same passes; an answer's last
+ * token takes one more, where it is of the text or a place may be there. A pass of many rows sums in another order than `model.trace`, so that states differ from its own by
  * float32's rounding. Of each answer in work only the states are kept that a place may still fall on: of the prompt's last
  * token, of the end of its reasoning, and of the last few tokens; with places that have many tokens per answer, of every token
  * up to {@link MOST_KEPT_BYTES}, after which a trace has to read the answer.
@@ -46,7 +46,8 @@ export async function sampleWithStates(
   );
   const states: (readonly TokenState[])[] = [];
   const { tokenIds, sharedTokens } = prompt;
-  const asked = { ...options, layers: wanted.layers, text: false };
+  const endState = wanted.positions.some((position) => PLACES[position].mayBeEnd);
+  const asked = { ...options, layers: wanted.layers, endState, text: false };
   const events = generate(model, { tokenIds, sharedTokens }, asked);
   for (;;) {
     const next = await events.next();
@@ -54,7 +55,7 @@ export async function sampleWithStates(
     const event = next.value;
     const keeper = keepers[event.row] as StateKeeper;
     if (event.kind === "token") keeper.add(event.tokenId, event.residual as Float32Array);
-    else states[event.row] = keeper.end(event.answer, event.residual as Float32Array);
+    else states[event.row] = keeper.end(event.answer, event.residual);
   }
 }
 
@@ -62,8 +63,8 @@ export async function sampleWithStates(
 interface StateKeeper {
   /** @param before [layers * D] at the token in front of this one */
   add(tokenId: number, before: Float32Array): void;
-  /** @param last [layers * D] at the answer's last token */
-  end(answer: SampledAnswer, last: Float32Array): readonly TokenState[];
+  /** @param last [layers * D] at the answer's last token; null where no place can be there */
+  end(answer: SampledAnswer, last: Float32Array | null): readonly TokenState[];
 }
 
 /** What the states of one answer in work may take: 4,000 tokens of 31 layers of 576 numbers, or 500 of 29 of 4,096. */
@@ -87,6 +88,8 @@ function createStateKeeper(
   const tokens: number[] = [];
   /** Of the answer's last tokens. */
   let tail: Float32Array[] = [];
+  /** Of how many tokens of the answer the state is known. */
+  let seen = 0;
   let promptEnd: Float32Array | null = null;
   let thinkEnd: { readonly offset: number; readonly residual: Float32Array } | null = null;
   /** Nothing that comes can move the end of the reasoning. */
@@ -113,6 +116,7 @@ function createStateKeeper(
       promptEnd = residual;
       return;
     }
+    seen = tokens.length;
     tail.push(residual);
     const isFull = !keepsAll || tail.length * residual.byteLength > MOST_KEPT_BYTES;
     if (isFull && tail.length > atEnd) tail = tail.slice(-atEnd);
@@ -122,7 +126,7 @@ function createStateKeeper(
     const offset = index - promptIds.length;
     if (offset === -1) return promptEnd ?? undefined;
     if (offset === thinkEnd?.offset) return thinkEnd?.residual;
-    return tail[offset - (tokens.length - tail.length)];
+    return tail[offset - (seen - tail.length)];
   };
   return {
     add(tokenId, before) {
@@ -130,7 +134,7 @@ function createStateKeeper(
       tokens.push(tokenId);
     },
     end(answer, last) {
-      take(last);
+      if (last !== null) take(last);
       return locateStates(tokenizer, prompt, answer, { positions, indices }).flatMap((index) => {
         const residual = find(index);
         return residual === undefined ? [] : [{ index, residual }];
