@@ -39,7 +39,7 @@ export const EXIT: Command = defineCommand({
     { line: "sep exit", meaning: "after `sep trace --positions step-end` in the same folder" },
     {
       line: "sep exit --target-risk 0.02 --promise expected",
-      meaning: "stopping may harm 2% of the chains, in expectation",
+      meaning: "stopping may harm 2% of the chains on average",
     },
   ],
   async run(values, context) {
@@ -89,13 +89,13 @@ export function describeExit(
     [
       paint("bold", "Chains"),
       ...say(
-        `${chains.train} for training, ${chains.validation} for calibration, ${chains.test} for the test${chains.censored === 0 ? "" : `; ${chains.censored} cut off and left out`}`,
+        `${chains.train} for training, ${chains.validation} for calibration, ${chains.test} for testing${chains.censored === 0 ? "" : `; ${chains.censored} cut off and left out`}`,
       ),
       ...say(
-        `answers were settled after ${formatPercent(settlement.mean_share)} of the tokens on average; ${formatPercent(settlement.settled_within / settlement.chains)} of the chains within the reasoning`,
+        `answers were settled after ${formatPercent(settlement.mean_share)} of the tokens on average, and in ${formatPercent(settlement.settled_within / settlement.chains)} of the chains before the reasoning ended`,
       ),
       ...say(
-        `stopping each just there would save ${formatPercent(settlement.most_saved, 1)} of the tokens: more than that always changes answers`,
+        `stopping each chain exactly there would save ${formatPercent(settlement.most_saved, 1)} of the tokens; stopping earlier changes answers`,
       ),
     ].join("\n"),
     table(
