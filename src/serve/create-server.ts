@@ -3,8 +3,8 @@ import { bodyLimit } from "hono/body-limit";
 import type { LiveModel } from "../backends/live-model.ts";
 import { createMeaningModels } from "../study/meaning/meaning-models.ts";
 import type { MeaningChoice } from "../study/meaning/open-equivalence.ts";
-import { type AdmissionLimits, createAdmission } from "./admission.ts";
-import type { AnswerMaker, Policy } from "./answer-request.ts";
+import { createAdmission, SERVER_LIMITS, type ServerLimits } from "./admission.ts";
+import { ABSTAIN_TEXT, type AnswerMaker, type Policy, RESAMPLES } from "./answer-request.ts";
 import { addAnswerRoutes, type RouteParts } from "./answer-routes.ts";
 import { ApiError, asApiError, describeFailure } from "./api-error.ts";
 import { addChatPage } from "./chat-page.ts";
@@ -32,28 +32,6 @@ export interface CreateServerOptions extends AssessmentChoice, Omit<GenerationCh
   /** Takes failures that are not a client's; by default their kind and place are written to stderr, nothing of the request. */
   report?(error: unknown): void;
 }
-
-/** What a server takes on. */
-export interface ServerLimits extends AdmissionLimits {
-  /** Milliseconds that a request may take. */
-  readonly timeMs: number;
-  /** Tokens that an answer may have. */
-  readonly tokens: number;
-  readonly bodyBytes: number;
-}
-
-export const SERVER_LIMITS: ServerLimits = {
-  concurrent: 64,
-  queued: 256,
-  timeMs: 300_000,
-  tokens: 4096,
-  bodyBytes: 4 * 1024 * 1024,
-};
-
-/** What an answer that is withheld says instead. */
-export const ABSTAIN_TEXT = "I am not certain enough to answer this.";
-/** Answers that `resample` draws. */
-export const RESAMPLES = 10;
 
 /** A server of answers with their risk. */
 export interface RiskServer extends AsyncDisposable {
