@@ -1,5 +1,5 @@
 /**
- * The entry `semantic-entropy-probes/serve`: an OpenAI-compatible server that says how likely its answers are wrong, in
+ * The entry `semantic-entropy-probes/serve`: an OpenAI-compatible server that says how likely its answers are to be wrong, in
  * this process.
  * @module serve
  */

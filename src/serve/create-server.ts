@@ -42,7 +42,7 @@ export interface RiskServer extends AsyncDisposable {
 }
 
 /**
- * An OpenAI-compatible server whose answers say how likely they are wrong; docs/serve-api.md lists its routes.
+ * An OpenAI-compatible server whose answers say how likely they are to be wrong; docs/serve-api.md lists its routes.
  * @throws SepError `probe-mismatch` if a probe was not fitted on this model's states, and `bad-option`, as `createMonitor` and
  *   `resolveGeneration`
  */

@@ -98,7 +98,7 @@ function Forked({
         continuations, {equivalence === "math" ? "compared as mathematics" : "compared by their words"}, in{" "}
         {Math.max(0.01, durationMs / 1000).toFixed(2)} s.{" "}
         {info.probe?.isCalibrated === true &&
-          "Entropy says how much they disagree, the risk how likely the answer is wrong."}
+          "Entropy says how much they disagree, the risk how likely the answer is to be wrong."}
       </p>
       <details>
         <summary>Read the continuations</summary>
