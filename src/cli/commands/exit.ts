@@ -119,16 +119,18 @@ function explainFirst(policies: readonly ExitPolicy[]): string[] {
   return [`By "${SCORES[policy.score]}": of 100 tokens ${formatOfHundred(saved)} are saved${harmed}.`];
 }
 
+/** A policy without a threshold never acts: its zeros would look like a result. */
 const cellsOf = ({ score, auroc, threshold, test, resplits }: ExitPolicy): string[] => [
   `  ${SCORES[score]}`,
   formatNumber(auroc),
   formatNumber(threshold),
-  formatPercent(test.tokens_saved, 1),
-  formatPercent(test.risk, 1),
-  formatPercent(resplits.tokens_saved.mean, 1),
-  formatPercent(resplits.risk.mean, 1),
-  formatPercent(resplits.share_held, 1),
+  ...(threshold === null ? ["", ""] : [test.tokens_saved, test.risk].map(percent)),
+  ...(resplits.share_without_threshold === 1
+    ? ["", "", ""]
+    : [resplits.tokens_saved.mean, resplits.risk.mean, resplits.share_held].map(percent)),
 ];
+
+const percent = (share: number | null): string => formatPercent(share, 1);
 
 const SCORES = {
   "settled-probe": "probe: settled",
