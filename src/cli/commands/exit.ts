@@ -123,7 +123,10 @@ function explainFirst(policies: readonly ExitPolicy[]): string[] {
 const cellsOf = ({ score, auroc, threshold, test, resplits }: ExitPolicy): string[] => [
   `  ${SCORES[score]}`,
   formatNumber(auroc),
-  formatNumber(threshold),
+  // counts are negated in the file, where a lower score acts sooner: of tokens, and of equal answers in a row
+  threshold !== null && (score === "budget" || score === "agreement")
+    ? String(-threshold)
+    : formatNumber(threshold),
   ...(threshold === null ? ["", ""] : [test.tokens_saved, test.risk].map(percent)),
   ...(resplits.share_without_threshold === 1
     ? ["", "", ""]
