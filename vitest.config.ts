@@ -15,35 +15,20 @@ const alias = [
   replacement: fileURLToPath(new URL(path as string, import.meta.url)),
 }));
 
-const shared: ViteUserConfig["test"] = {
-  testTimeout: 120_000,
-  hookTimeout: 60_000,
-  // browsers and child processes on a busy machine
-  expect: { poll: { timeout: 20_000 } },
-  pool: "forks",
-};
-
 const config: ViteUserConfig = defineConfig({
+  resolve: { alias },
   test: {
+    include: ["{src,test}/**/*.test.ts", "{packages,apps}/*/{src,test}/**/*.test.ts"],
     globalSetup: ["test/own-temp-folder.ts", "test/build-package.ts"],
+    pool: "forks",
     maxWorkers: 2,
+    // no file leaves anything changed that another sees, so that they share two processes, which load every module once
+    isolate: false,
+    testTimeout: 120_000,
+    hookTimeout: 60_000,
+    // browsers and child processes on a busy machine
+    expect: { poll: { timeout: 20_000 } },
     tags: [{ name: "long", description: "takes longer than a change can wait for: npm run test:long" }],
-    projects: [
-      // no test of these changes what another sees, so that they share their processes
-      {
-        resolve: { alias },
-        test: {
-          ...shared,
-          name: "units",
-          include: ["src/**/*.test.ts", "{packages,apps}/*/src/**/*.test.ts"],
-          isolate: false,
-        },
-      },
-      {
-        resolve: { alias },
-        test: { ...shared, name: "whole", include: ["test/**/*.test.ts", "packages/*/test/**/*.test.ts"] },
-      },
-    ],
   },
 });
 

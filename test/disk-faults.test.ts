@@ -34,22 +34,27 @@ const STEPS: readonly (readonly [name: string, options: readonly string[]])[] = 
 ];
 
 let root: string;
-/** State of a study before each step, and, as the last one, when all is done. */
-let states: readonly string[];
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), "sep-disk-"));
-  const study = join(root, "study");
-  await mkdir(study);
-  const taken: string[] = [];
-  for (const [name, options] of [...STEPS, ["end", []] as const]) {
-    const state = join(root, `before-${name}`);
-    await cp(study, state, { recursive: true });
-    taken.push(state);
-    if (name !== "end") expect(await sep([name, ...options, "--out", study])).toMatchObject({ code: 0 });
-  }
-  states = taken;
-}, 240_000);
+});
 afterAll(() => rm(root, { recursive: true, force: true }));
+
+const states: Promise<string>[] = [];
+/** The folder of a study before a step, or, after the last one, when all is done; made when it is first asked for. */
+const stateBefore = (at: number): Promise<string> => (states[at] ??= makeState(at));
+
+async function makeState(at: number): Promise<string> {
+  const state = join(root, `before-${at}`);
+  const step = STEPS[at - 1];
+  if (step === undefined) {
+    await mkdir(state);
+    return state;
+  }
+  await cp(await stateBefore(at - 1), state, { recursive: true });
+  const [name, options] = step;
+  expect(await sep([name, ...options, "--out", state])).toMatchObject({ code: 0 });
+  return state;
+}
 
 // a file system of a few pages, which takes the right to mount one
 const mountable = canMount();
@@ -58,9 +63,9 @@ describe.skipIf(!mountable)(`a full disk${mountable ? "" : " (skipped: no right 
     "in sep %s is said as such, and afterwards the step goes on",
     async (name, at) => {
       const command = [name, ...(STEPS[at] as (typeof STEPS)[number])[1], "--out"];
-      const before = states[at] as string;
-      const expected = await hashFiles(states[at + 1] as string);
-      const outputPages = (await countPages(states[at + 1] as string)) - (await countPages(before));
+      const [before, after] = [await stateBefore(at), await stateBefore(at + 1)];
+      const expected = await hashFiles(after);
+      const outputPages = (await countPages(after)) - (await countPages(before));
       let refusals = 0;
       // from step to step: at the lock, the marker of a running step, the journal's settings, the first rows; and among
       // the outputs
@@ -150,7 +155,7 @@ describe("what a file system refuses", () => {
 
 describe("an output that nobody reads any more", () => {
   it("ends sep score --stdin in silence, even where it waits for its next question", async () => {
-    const probe = join(states.at(-1) as string, "artifacts", "models", "accuracy_probe.json");
+    const probe = fileURLToPath(new URL("../models/pocket/probes/accuracy_probe.json", import.meta.url));
     const questions = Array.from({ length: 4 }, (_, i) => `{"question": "What is ${i} + 2?"}`).join("\n");
     const input = join(root, "questions.jsonl");
     await writeFile(input, `${questions}\n`);

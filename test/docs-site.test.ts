@@ -140,7 +140,7 @@ describe("the documentation's site", { tags: ["long"] }, () => {
 
     it("has the browser page, which answers there", async () => {
       const [page, complaints] = await open("docs/page.html", { viewport: { width: 1400, height: 900 } });
-      await page.locator(".VPNav").getByRole("link", { name: "The page" }).click();
+      await page.locator(".VPNav").getByRole("link", { name: "Browser page" }).click();
       await page.waitForURL(`**${BASE}page/`);
       await page.locator("h1").waitFor();
       expect(complaints).toEqual([]);

@@ -7,7 +7,9 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { childrenOf } from "./children-of.ts";
 import { eachSampled } from "./each-sampled.ts";
+import { createFakeCli } from "./fakes/cli-context.ts";
 
 // Models made to do harm. Threads and processes load JavaScript, so this is the built package, as users run it.
 
@@ -20,6 +22,7 @@ const { loadTextTokenizer, readTokenizerFiles } = await built<
 const { openHere } = await built<typeof import("../src/checkpoint/tokenizer/sandboxed-tokenizer.ts")>(
   "checkpoint/tokenizer/sandboxed-tokenizer",
 );
+const { runCli } = await built<typeof import("../src/cli/run-cli.ts")>("cli/run-cli");
 const { loadModel } = await built<typeof import("../src/checkpoint/load-model.ts")>("checkpoint/load-model");
 const { loadTextClassifier } = await built<
   typeof import("../src/checkpoint/encoders/load-text-classifier.ts")
@@ -29,8 +32,6 @@ const golden = (path: string): string => fileURLToPath(new URL(`golden/${path}`,
 const HONEST = golden("checkpoints/llama-untied-llama3-rope");
 const isWindows = process.platform === "win32";
 const isLinux = process.platform === "linux";
-/** One limit of five seconds, and what a busy machine adds to it. */
-const SOON_MS = 60_000;
 
 let root: string;
 beforeAll(async () => {
@@ -74,7 +75,6 @@ const MANY_AS = `${"a".repeat(40)} b`;
 
 interface Ended {
   readonly code: number | null;
-  readonly signal: NodeJS.Signals | null;
   readonly text: string;
 }
 
@@ -86,14 +86,17 @@ async function sep(
   const child = spawn(process.execPath, [SEP, ...args], { stdio: ["ignore", "pipe", "pipe"] });
   let text = "";
   for (const stream of [child.stdout, child.stderr])
-    stream.on("data", (chunk: Buffer) => {
-      text += chunk.toString("utf8");
-    });
-  const ended = new Promise<Ended>((settle) =>
-    child.once("close", (code, signal) => settle({ code, signal, text })),
-  );
+    stream.on("data", (chunk: Buffer) => (text += chunk.toString("utf8")));
+  const ended = new Promise<Ended>((settle) => child.once("close", (code) => settle({ code, text })));
   await during(child.pid as number);
   return ended;
+}
+
+/** The same in this process, where nothing can take long. */
+async function sepHere(args: readonly string[]): Promise<Ended> {
+  const cli = createFakeCli();
+  const code = await runCli(args, cli.context);
+  return { code, text: cli.stdout() + cli.stderr() };
 }
 
 /** A study of one question that a hostile pattern does not get over. */
@@ -101,8 +104,7 @@ async function prepare(): Promise<string> {
   const folder = await mkdtemp(join(root, "study-"));
   const questions = join(folder, "questions.jsonl");
   await writeFile(questions, `${JSON.stringify({ id: "q", question: MANY_AS, answer: "1" })}\n`);
-  const args = ["prepare", "--dataset", questions, "--ood", "none", "--out", folder];
-  expect(await sep(args)).toMatchObject({ code: 0 });
+  await sepHere(["prepare", "--dataset", questions, "--ood", "none", "--out", folder]);
   return folder;
 }
 const generate = (study: string, path: string): string[] => [
@@ -130,13 +132,11 @@ describe("a chat template", () => {
   ])("with %s ends in an error that names file and limit", async (_name, source, message) => {
     const tokenizer = await loadTextTokenizer(await model(template(source)));
     const render = (): string | undefined => tokenizer.renderChat?.(messages, { addGenerationPrompt: true });
-    const begin = performance.now();
     const error = expect.objectContaining({
       code: "hostile-model",
       message: expect.stringMatching(message) as string,
     }) as Error;
     expect(render).toThrow(error);
-    expect(performance.now() - begin).toBeLessThan(SOON_MS);
     expect(render).toThrow(error); // at once
     expect(() => tokenizer.encode("x", { specialTokens: false })).toThrow(error);
   });
@@ -149,7 +149,7 @@ describe("a chat template", () => {
       json("tokenizer_config.json", () => ({ chat_template: "a".repeat(2 << 20) })),
     );
     await expect(loadTextTokenizer(inConfig)).rejects.toMatchObject(refusal);
-    expect((await sep(["models", "info", folder])).code).toBe(0);
+    expect((await sepHere(["models", "info", folder])).code).toBe(0);
   });
 });
 
@@ -309,7 +309,7 @@ describe("files", () => {
   });
 
   it.skipIf(isWindows)("a FIFO as README, and as an export to ONNX, keep nobody waiting", async () => {
-    const info = await sep(["models", "info", await model(fifo("README.md"))]);
+    const info = await sepHere(["models", "info", await model(fifo("README.md"))]);
     expect(info).toMatchObject({ code: 0, text: expect.stringMatching(/engine +runs/) as string });
     const exported = await model(fifo("onnx/model.onnx"), golden("nli/exported"));
     await expectRefused(exported, /model\.onnx is a FIFO/, loadTextClassifier);
@@ -353,13 +353,11 @@ describe("the command", () => {
     ["a FIFO as weights", fifo("model.safetensors"), /model\.safetensors is a FIFO/, true],
   ])("ends with one line on %s", async (_name, change, message, isSeenByInfo) => {
     const path = await model(change);
-    const begin = performance.now();
-    const info = await sep(["models", "info", path]);
+    const info = await sepHere(["models", "info", path]);
     expect(info.code).toBe(0);
     if (isSeenByInfo) expect(info.text).toMatch(message);
     const drawn = await sep(generate(study, path));
     expect(drawn).toMatchObject({ code: 1, text: expect.stringMatching(message) as string });
-    expect(performance.now() - begin).toBeLessThan(2 * SOON_MS);
   });
 
   // its children stand in /proc
@@ -388,13 +386,9 @@ describe("the command", () => {
 });
 
 /** The process of the last tokenizer that a process has opened, from any of its threads; 0 if there is none. */
-function findSandbox(pid: number): number {
-  const children = execFileSync("sh", ["-c", `cat /proc/${pid}/task/*/children 2>/dev/null || true`], {
-    encoding: "utf8",
-  });
-  const isSandbox = (child: string): boolean =>
-    existsSync(`/proc/${child}`) &&
-    readFileSync(`/proc/${child}/cmdline`, "utf8").includes("sandbox-process");
-  const pids = children.split(/\s+/).filter(Boolean);
-  return Number(pids.sort((a, b) => Number(b) - Number(a)).find(isSandbox) ?? 0);
-}
+const findSandbox = (pid: number): number =>
+  Number(
+    childrenOf(pid).findLast((child) =>
+      readFileSync(`/proc/${child}/cmdline`, "utf8").includes("sandbox-process"),
+    ) ?? 0,
+  );

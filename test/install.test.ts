@@ -34,7 +34,9 @@ describe("npm in a clone", () => {
     }
   });
 
-  it("installs without a warning; the only ones it hides are those of tests' clients, which ask for a newer Node", async () => {
+  it("installs without a warning; the only ones it hides are those of tests' clients, which ask for a newer Node", {
+    tags: ["long"],
+  }, async () => {
     const install = ["ci", "--dry-run", "--no-audit"];
     expect((await run("npm", install, { cwd: ROOT })).stderr).toBe("");
     const { stderr } = await run("npm", [...install, "--loglevel=warn"], { cwd: ROOT });

@@ -1,8 +1,9 @@
 import { spawn } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
+import { childrenOf } from "./children-of.ts";
 
 // Threads and processes load JavaScript, so this is the built package, as users run it.
 
@@ -10,11 +11,6 @@ const { loadTextTokenizer } = (await import(
   new URL("../dist/checkpoint/tokenizer/load-text-tokenizer.js", import.meta.url).href
 )) as typeof import("../src/checkpoint/tokenizer/load-text-tokenizer.ts");
 const CHECKPOINT = fileURLToPath(new URL("golden/checkpoints/llama-untied-llama3-rope", import.meta.url));
-
-const childrenOf = (pid: number): string[] =>
-  readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
-    readFileSync(`/proc/${pid}/task/${thread}/children`, "utf8").split(" ").filter(Boolean),
-  );
 
 it.skipIf(process.platform !== "linux")(
   "a tokenizer that waits for a CPU longer than it may compute is not taken for one that never ends",

@@ -5,8 +5,10 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { loadModel } from "../src/checkpoint/load-model.ts";
+import { runCli } from "../src/cli/run-cli.ts";
 import { scoreQuestion } from "../src/serve/score-question.ts";
 import { loadProbe } from "../src/study/probe-files.ts";
+import { createFakeCli } from "./fakes/cli-context.ts";
 
 /** The command as it is installed; the tests' set-up has built it. */
 const SEP = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
@@ -112,8 +114,10 @@ describe("sep serve", () => {
     );
     await writeFile(join(root, "other.json"), other);
     await copyFile(PROBE.replace(/json$/, "safetensors"), join(root, "accuracy_probe.safetensors"));
-    const { code, output } = await whenEnded(start(args, { SEP_API_KEY: "" }));
-    expect(output).toMatch(message);
-    expect(code).toBeGreaterThan(0);
+    const own = args.map((word) => (/^(other|nowhere)\.json$/.test(word) ? join(root, word) : word));
+    const cli = createFakeCli();
+    expect(await runCli(["serve", "--port", "0", ...own], cli.context)).toBeGreaterThan(0);
+    expect(cli.stderr()).toMatch(message);
+    expect(cli.stdout()).toBe("");
   });
 });

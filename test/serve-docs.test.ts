@@ -8,7 +8,7 @@ import { loadModel } from "../src/checkpoint/load-model.ts";
 import { COMMANDS, findCommand } from "../src/cli/commands.ts";
 import { parseOptions } from "../src/cli/options.ts";
 import type { LanguageModel } from "../src/engine/language-model.ts";
-import { SERVER_LIMITS } from "../src/serve/create-server.ts";
+import { SERVER_LIMITS } from "../src/serve/admission.ts";
 import { createServer, liveModelOf } from "../src/serve.ts";
 import { servedProbes, stageServer } from "./fakes/serve-stage.ts";
 

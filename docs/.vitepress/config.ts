@@ -77,7 +77,7 @@ export default defineConfig({
   themeConfig: {
     nav: [
       { text: "Documentation", link: "/docs/" },
-      { text: "The page", link: "/page/", target: "_self" },
+      { text: "Browser page", link: "/page/", target: "_self" },
       { text: "API", link: "/api/", target: "_self" },
       { text: "Changes", link: "/CHANGELOG" },
     ],

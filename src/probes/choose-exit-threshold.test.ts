@@ -93,6 +93,23 @@ describe("chooseExitThreshold", () => {
     }
   });
 
+  it.each([
+    [{ ...EXPECTED, target: 0.05 }, 19],
+    [REALISED, 40],
+    [{ ...REALISED, target: 0.05 }, 80],
+  ])("says of too few questions how many are needed: %o", (target, needed) => {
+    const choose = (questions: number) =>
+      chooseExitThreshold(
+        Array.from({ length: questions }, (_, q) => chain(`q${q}`, [0.1, 0])),
+        target,
+      );
+    expect(choose(needed - 1)).toMatchObject({
+      threshold: null,
+      reason: expect.stringMatching(`too few .*at least ${needed} are needed`),
+    });
+    expect(choose(needed).threshold).toBe(0.1);
+  });
+
   it("keeps both promises in simulations, within their Monte Carlo error", () => {
     const trials = 400;
     const expected: number[] = [];

@@ -66,7 +66,7 @@ export function chooseExitThreshold(
   });
   if (most < 0)
     return none(
-      `${questions} calibration questions are too few to promise a harm of at most ${target} (${promise}).`,
+      `${questions} calibration questions are too few to promise a harm of at most ${target} (${promise}): at least ${questionsNeeded({ target, promise, confidence })} are needed.`,
     );
   const losses = new Map<string, number>();
   let sum = 0;
@@ -103,6 +103,17 @@ function mostLosses(questions: number, { target, promise, confidence }: ExitTarg
     most = own;
   }
   return most;
+}
+
+/** The fewest calibration questions with which a promise can be kept, if none of their chains is harmed. */
+function questionsNeeded(wanted: ExitTarget): number {
+  const { target, promise } = wanted;
+  if (promise === "expected") return Math.ceil(1 / target - ROUNDING) - 1;
+  for (let allowed = 0; ; allowed++) {
+    // the fewest of which the target allows so many losses
+    const questions = Math.max(1, Math.ceil(allowed / target - ROUNDING));
+    if (mostLosses(questions, wanted) >= 0) return questions;
+  }
 }
 
 /**

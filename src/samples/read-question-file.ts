@@ -1,5 +1,4 @@
 import { extname } from "node:path";
-import { asyncBufferFromFile, parquetReadObjects } from "hyparquet";
 import { SepError } from "../errors.ts";
 import { asRow, type Row } from "../formats/row-fields.ts";
 import { type LineProblem, readJsonl } from "../store/jsonl.ts";
@@ -45,6 +44,7 @@ function parseAll<T>(values: readonly unknown[], parse: (value: unknown, line: n
 
 async function readParquet(path: string): Promise<readonly unknown[]> {
   if (!(await fileExists(path))) throw missing(path);
+  const { asyncBufferFromFile, parquetReadObjects } = await import("hyparquet");
   try {
     return await parquetReadObjects({ file: await asyncBufferFromFile(path) });
   } catch (cause) {

@@ -8,6 +8,23 @@ export interface AdmissionLimits {
   readonly queued: number;
 }
 
+/** What a server takes on. */
+export interface ServerLimits extends AdmissionLimits {
+  /** Milliseconds that a request may take. */
+  readonly timeMs: number;
+  /** Tokens that an answer may have. */
+  readonly tokens: number;
+  readonly bodyBytes: number;
+}
+
+export const SERVER_LIMITS: ServerLimits = {
+  concurrent: 64,
+  queued: 256,
+  timeMs: 300_000,
+  tokens: 4096,
+  bodyBytes: 4 * 1024 * 1024,
+};
+
 /** Lets requests in as there is room for their answers, first come, first served. */
 export interface Admission {
   readonly running: number;

@@ -80,7 +80,7 @@ export interface ServedEnd {
 export interface Policy {
   readonly name: "flag" | "abstain" | "resample" | "escalate";
   readonly abstainText: string;
-  /** Answers to draw for `resample`. */
+  /** Answers to sample for `resample`. */
   readonly samples: number;
   /** What happens where the policy or the measuring of entropy fails: the answer is given, with a warning; or the request fails. */
   readonly onError: "answer" | "refuse";
@@ -92,6 +92,11 @@ export interface Policy {
       ) => Promise<{ readonly text: string; readonly model: string }>)
     | null;
 }
+
+/** What an answer that is withheld says instead. */
+export const ABSTAIN_TEXT = "I am not certain enough to answer this.";
+/** Answers that `resample` samples. */
+export const RESAMPLES = 10;
 
 /** What answers are made with. */
 export interface AnswerMaker {

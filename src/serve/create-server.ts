@@ -3,8 +3,8 @@ import { bodyLimit } from "hono/body-limit";
 import type { LiveModel } from "../backends/live-model.ts";
 import { createMeaningModels } from "../study/meaning/meaning-models.ts";
 import type { MeaningChoice } from "../study/meaning/open-equivalence.ts";
-import { type AdmissionLimits, createAdmission } from "./admission.ts";
-import type { AnswerMaker, Policy } from "./answer-request.ts";
+import { createAdmission, SERVER_LIMITS, type ServerLimits } from "./admission.ts";
+import { ABSTAIN_TEXT, type AnswerMaker, type Policy, RESAMPLES } from "./answer-request.ts";
 import { addAnswerRoutes, type RouteParts } from "./answer-routes.ts";
 import { ApiError, asApiError, describeFailure } from "./api-error.ts";
 import { addChatPage } from "./chat-page.ts";
@@ -33,28 +33,6 @@ export interface CreateServerOptions extends AssessmentChoice, Omit<GenerationCh
   report?(error: unknown): void;
 }
 
-/** What a server takes on. */
-export interface ServerLimits extends AdmissionLimits {
-  /** Milliseconds that a request may take. */
-  readonly timeMs: number;
-  /** Tokens that an answer may have. */
-  readonly tokens: number;
-  readonly bodyBytes: number;
-}
-
-export const SERVER_LIMITS: ServerLimits = {
-  concurrent: 64,
-  queued: 256,
-  timeMs: 300_000,
-  tokens: 4096,
-  bodyBytes: 4 * 1024 * 1024,
-};
-
-/** What an answer that is withheld says instead. */
-export const ABSTAIN_TEXT = "I am not certain enough to answer this.";
-/** Answers that `resample` draws. */
-export const RESAMPLES = 10;
-
 /** A server of answers with their risk. */
 export interface RiskServer extends AsyncDisposable {
   /** Answers on its own or mounted in another app, under `listenBehindGate` or any server that hono knows. */
@@ -64,7 +42,7 @@ export interface RiskServer extends AsyncDisposable {
 }
 
 /**
- * An OpenAI-compatible server whose answers say how likely they are wrong; docs/serve-api.md lists its routes.
+ * An OpenAI-compatible server whose answers say how likely they are to be wrong; docs/serve-api.md lists its routes.
  * @throws SepError `probe-mismatch` if a probe was not fitted on this model's states, and `bad-option`, as `createMonitor` and
  *   `resolveGeneration`
  */

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { cpus } from "node:os";
-import { Document, isMap, isScalar, parseDocument } from "yaml";
+import type { Document } from "yaml";
 import { SepError } from "../errors.ts";
 import { acquireLock } from "../store/lock.ts";
 import { readIfThere } from "../store/read-file.ts";
@@ -32,6 +32,7 @@ export async function readConfig<S extends Settings>(
   const text = await readIfThere(path);
   if (text === null)
     throw new SepError("missing-input", `There is no ${path}. Give --config a YAML or JSON file.`);
+  const { isMap, isScalar, parseDocument } = await import("yaml");
   const document = parseDocument(text);
   const [error] = document.errors;
   if (error !== undefined) throw new SepError("bad-option", `${path} is not YAML: ${firstLineOf(error)}.`);
@@ -98,6 +99,7 @@ export async function writeConfig(
 ): Promise<void> {
   const { name, version } = readTool();
   const { message } = createRedactor(findSecrets(env, command));
+  const { Document } = await import("yaml");
   const document = new Document({});
   for (const [setting, value = null] of Object.entries(redactStrings({ ...settings }, message))) {
     const { flag, fallback } = describeSetting(setting, STUDY[setting as keyof StudySettings]);

@@ -39,7 +39,7 @@ export const EXIT: Command = defineCommand({
     { line: "sep exit", meaning: "after `sep trace --positions step-end` in the same folder" },
     {
       line: "sep exit --target-risk 0.02 --promise expected",
-      meaning: "stopping may harm 2% of the chains, in expectation",
+      meaning: "stopping may harm 2% of the chains on average",
     },
   ],
   async run(values, context) {
@@ -89,13 +89,13 @@ export function describeExit(
     [
       paint("bold", "Chains"),
       ...say(
-        `${chains.train} for training, ${chains.validation} for calibration, ${chains.test} for the test${chains.censored === 0 ? "" : `; ${chains.censored} cut off and left out`}`,
+        `${chains.train} for training, ${chains.validation} for calibration, ${chains.test} for testing${chains.censored === 0 ? "" : `; ${chains.censored} cut off and left out`}`,
       ),
       ...say(
-        `answers were settled after ${formatPercent(settlement.mean_share)} of the tokens on average; ${formatPercent(settlement.settled_within / settlement.chains)} of the chains within the reasoning`,
+        `answers were settled after ${formatPercent(settlement.mean_share)} of the tokens on average, and in ${formatPercent(settlement.settled_within / settlement.chains)} of the chains before the reasoning ended`,
       ),
       ...say(
-        `stopping each just there would save ${formatPercent(settlement.most_saved, 1)} of the tokens: more than that always changes answers`,
+        `stopping each chain exactly there would save ${formatPercent(settlement.most_saved, 1)} of the tokens; stopping earlier changes answers`,
       ),
     ].join("\n"),
     table(
@@ -119,16 +119,21 @@ function explainFirst(policies: readonly ExitPolicy[]): string[] {
   return [`By "${SCORES[policy.score]}": of 100 tokens ${formatOfHundred(saved)} are saved${harmed}.`];
 }
 
+/** A policy without a threshold never acts: its zeros would look like a result. */
 const cellsOf = ({ score, auroc, threshold, test, resplits }: ExitPolicy): string[] => [
   `  ${SCORES[score]}`,
   formatNumber(auroc),
-  formatNumber(threshold),
-  formatPercent(test.tokens_saved, 1),
-  formatPercent(test.risk, 1),
-  formatPercent(resplits.tokens_saved.mean, 1),
-  formatPercent(resplits.risk.mean, 1),
-  formatPercent(resplits.share_held, 1),
+  // counts are negated in the file, where a lower score acts sooner: of tokens, and of equal answers in a row
+  threshold !== null && (score === "budget" || score === "agreement")
+    ? String(-threshold)
+    : formatNumber(threshold),
+  ...(threshold === null ? ["", ""] : [test.tokens_saved, test.risk].map(percent)),
+  ...(resplits.share_without_threshold === 1
+    ? ["", "", ""]
+    : [resplits.tokens_saved.mean, resplits.risk.mean, resplits.share_held].map(percent)),
 ];
+
+const percent = (share: number | null): string => formatPercent(share, 1);
 
 const SCORES = {
   "settled-probe": "probe: settled",

@@ -26,7 +26,7 @@ type Values = SettingsOutput<typeof OPTIONS>;
 /** What is measured of parts of answers, for labels. */
 export const LABEL: Command = defineCommand({
   name: "label",
-  summary: "measure sentences or steps, for labels, data/{math,ood}_units_*.jsonl",
+  summary: "measure sentences or steps, so that they can be labeled, data/{math,ood}_units_*.jsonl",
   options: OPTIONS,
   examples: [
     {
@@ -35,7 +35,7 @@ export const LABEL: Command = defineCommand({
     },
     {
       line: "sep label --label clusters --branch 8 --position step-end",
-      meaning: "how much eight answers that go on from the end of each step disagree",
+      meaning: "how much eight answers disagree that are sampled from the end of each step",
     },
   ],
   run: (values, context) =>

@@ -3,15 +3,7 @@ import { z } from "zod";
 import { locateCheckpoint } from "../../checkpoint/locate-checkpoint.ts";
 import { reportPull } from "../../checkpoint/opening-event.ts";
 import { listenBehindGate } from "../../net/listen.ts";
-import {
-  buildPocketSite,
-  buildSite,
-  downloadBytes,
-  megabytes,
-  type Site,
-  serveSite,
-  writeSite,
-} from "../../serve/page-site.ts";
+import type { Site } from "../../serve/page-site.ts";
 import { type GatheredStudy, gatherPageStudy } from "../../study/page/page-study.ts";
 import { flag, setting, text } from "../../study/settings/setting.ts";
 import type { StepEvent } from "../../study/step.ts";
@@ -24,6 +16,8 @@ import { renderProgress } from "../render-progress.ts";
 import { createPaint } from "../terminal.ts";
 
 const USUAL_PORT = 8010;
+/** With its web server, which other commands have no use for. */
+const loadPageSite = () => import("../../serve/page-site.ts");
 
 /** The browser page. */
 export const PAGE: Command = defineCommand({
@@ -49,6 +43,7 @@ export const PAGE: Command = defineCommand({
     const { study, out, quiet } = values;
     const say = (line: string): void => void (quiet || data.write(`${line}\n`));
     const progress = { json: false, quiet };
+    const { buildPocketSite, downloadBytes, megabytes, serveSite, writeSite } = await loadPageSite();
     const site =
       study === undefined
         ? await buildPocketSite()
@@ -81,5 +76,6 @@ async function* makeSite(
   const gathered: GatheredStudy = yield* gatherPageStudy(openWorkspace(folder), signal);
   const reference = model ?? gathered.study.model;
   const { path } = yield* reportPull(reference, locateCheckpoint(reference, { signal }));
+  const { buildSite } = await loadPageSite();
   return buildSite(path, gathered);
 }

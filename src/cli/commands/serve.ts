@@ -5,8 +5,9 @@ import { POCKET_FOLDER } from "../../checkpoint/locate-checkpoint.ts";
 import { SepError } from "../../errors.ts";
 import { checkExposure } from "../../net/gate.ts";
 import { listenBehindGate } from "../../net/listen.ts";
+import { SERVER_LIMITS } from "../../serve/admission.ts";
+import { ABSTAIN_TEXT, RESAMPLES } from "../../serve/answer-request.ts";
 import { ApiError, describeFailure } from "../../serve/api-error.ts";
-import { ABSTAIN_TEXT, createServer, RESAMPLES, SERVER_LIMITS } from "../../serve/create-server.ts";
 import { openEscalation } from "../../serve/escalate.ts";
 import type { NamedProbe } from "../../serve/served-probe.ts";
 import { fingerprintFile } from "../../store/fingerprint.ts";
@@ -24,6 +25,8 @@ import { renderProgress } from "../render-progress.ts";
 import { createPaint } from "../terminal.ts";
 
 const USUAL_PORT = 8000;
+/** A fifth of the package's modules, for this command alone. */
+const loadServer = () => import("../../serve/create-server.ts");
 const STUDY_PROBE = "artifacts/models/accuracy_probe.json";
 /** Made by `sep run` with its defaults, so that there is something to serve before there is a study. */
 const EMBEDDED_PROBE = join(POCKET_FOLDER, "probes", "accuracy_probe.json");
@@ -67,7 +70,7 @@ const OPTIONS = {
   tlsKey: text("FILE", "Private key of --tls-cert.", undefined, { group: "Access and limits" }),
   policy: setting(
     z.enum(["flag", "abstain", "resample", "escalate"]).default("flag"),
-    "What happens to an answer that is too risky by the probe's threshold. flag: it is given with its risk; abstain: it is withheld; resample: more answers are drawn, and the most common meaning is given; escalate: the server of --escalate answers.",
+    "What happens to an answer that is too risky by the probe's threshold. flag: it is given with its risk; abstain: it is withheld; resample: more answers are sampled, and the most common meaning is given; escalate: the server of --escalate answers.",
     { group: "Decisions" },
   ),
   decide: setting(
@@ -146,7 +149,7 @@ export const SERVE: Command = defineCommand({
     },
     {
       line: "sep serve --policy escalate --escalate http://big:8000/v1 --escalate-model large",
-      meaning: "what is too risky here is asked there",
+      meaning: "questions whose answers are too risky go to another server",
     },
   ],
   async run(values, context) {
@@ -185,6 +188,7 @@ export const SERVE: Command = defineCommand({
       context,
     );
     const { timeLimit, maxConcurrent, maxQueue, maxNewTokens } = values;
+    const { createServer } = await loadServer();
     await using server = createServer({
       live: opened.live,
       probes,

@@ -53,7 +53,7 @@ const draw = (
 describe("a batch of rows after several prompts", () => {
   // grouped, single and shared key heads; masks by span, of a window and of capped scores; positions without rotation
   eachSampled([["qwen3-tied"], ["gemma2-softcaps"], ["gpt2-tied"], ["mistral-window"], ["olmo2-mha"]], {
-    sample: 2,
+    sample: 1,
   })("gives every answer the bits that it has alone, whatever runs beside it: %s", async (name) => {
     await using model = await openTiny(name);
     const lengths = LENGTHS.filter((length) => length + SAMPLER.maxNewTokens < model.config.maxPositions);

@@ -6,7 +6,7 @@ import { setting } from "./setting.ts";
 export const FORCE_SETTINGS = {
   answerTokens: setting(
     z.int().min(1).default(48),
-    "Largest number of tokens of an answer that is given before the reasoning ends.",
+    "Most tokens of an answer that the model is made to give before its reasoning ends.",
   ),
 };
 
@@ -14,15 +14,15 @@ export const FORCE_SETTINGS = {
 export const EXIT_SETTINGS = {
   targetRisk: setting(
     z.number().gt(0).lt(1).default(0.05),
-    "Largest share of chains that stopping may harm: another answer than the chain's own right one; docs/exit.md.",
+    "Largest share of chains that stopping may harm: the answer is wrong, and the whole chain's own is right; docs/exit.md.",
   ),
   giveUpRisk: setting(
     z.number().gt(0).lt(1).default(0.05),
-    "Largest share of chains that giving up may harm: those that would have ended right.",
+    "Largest share of chains that giving up may harm: the whole chain's own answer is right.",
   ),
   promise: setting(
     z.enum(EXIT_PROMISES).default("realised"),
-    "What is promised of these shares. expected: their expectation for a new question. realised: the share among as many new questions, with --confidence.",
+    "What is promised of these shares. expected: their expectation for a new question. realised: the share among as many new questions, with a probability of --confidence.",
   ),
   confidence: setting(
     z.number().gt(0).lt(1).default(0.95),

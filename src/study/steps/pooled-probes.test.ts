@@ -26,7 +26,7 @@ let root: string;
 let workspace: Workspace;
 let model: LanguageModel;
 let runs: readonly RunRecord[];
-const STUDY = ["--limit", "36", "--runs", "2", "--max-new-tokens", "60", "--layers", "2,4", "--seed", "3"];
+const STUDY = ["--limit", "26", "--runs", "2", "--max-new-tokens", "60", "--layers", "2,4", "--seed", "3"];
 
 async function sep(...args: string[]): Promise<string> {
   const cli = createFakeCli();
@@ -43,7 +43,7 @@ const refusal = async (...args: string[]): Promise<string> => {
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), "sep-pooled-"));
   workspace = openWorkspace(root);
-  await sep("prepare", "--dataset", "arithmetic", "--ood", "none", "--limit", "36");
+  await sep("prepare", "--dataset", "arithmetic", "--ood", "none", ...STUDY.slice(0, 2));
   await sep("generate", "--set", "math", ...STUDY.slice(2, 6), "--temperature", "1", "--seed", "3");
   await sep("entropy", "--set", "math");
   await sep("trace", "--set", "math", "--positions", "last-token,step-end,every-token", "--layers", "2,4");

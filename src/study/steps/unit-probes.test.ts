@@ -31,6 +31,7 @@ beforeAll(async () => {
   await sep(
     "run",
     ...STUDY,
+    ...["--ood", "none"],
     "--positions",
     "step-end,last-token",
     "--position",

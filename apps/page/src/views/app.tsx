@@ -58,8 +58,8 @@ const Welcome = (): JSX.Element => (
     <li>
       <h2>Watch it doubt</h2>
       <p>
-        A probe reads the model's hidden states and says at every token how likely the answer is wrong. It
-        costs next to nothing.
+        A probe reads the model's hidden states and says at every token how likely the answer is to be wrong.
+        It costs next to nothing.
       </p>
     </li>
     <li>

@@ -80,14 +80,14 @@ function Forked({
           label="Semantic entropy"
           value={`${semanticEntropy.toFixed(2)} nats`}
           share={semanticEntropy / most}
-          note={`of at most ${most.toFixed(2)}, by drawing`}
+          note={`of at most ${most.toFixed(2)}, by sampling`}
         />
         {info.probe !== null && (
           <Measure
             label={fork.at < 0 ? "Probe, of the answer" : "Probe, at this token"}
             value={risk === null ? "unknown" : risk.toFixed(2)}
             share={risk ?? 0}
-            note={risk === null ? "" : `${wordOf(risk)} risk, without drawing`}
+            note={risk === null ? "" : `${wordOf(risk)} risk, without sampling`}
             step={risk === null ? null : stepOf(risk)}
           />
         )}
@@ -98,7 +98,7 @@ function Forked({
         continuations, {equivalence === "math" ? "compared as mathematics" : "compared by their words"}, in{" "}
         {Math.max(0.01, durationMs / 1000).toFixed(2)} s.{" "}
         {info.probe?.isCalibrated === true &&
-          "Entropy says how much they disagree, the risk how likely the answer is wrong."}
+          "Entropy says how much they disagree, the risk how likely the answer is to be wrong."}
       </p>
       <details>
         <summary>Read the continuations</summary>
