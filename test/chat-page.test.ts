@@ -83,11 +83,14 @@ describe.skipIf(!existsSync(CHROMIUM))("the chat page in Chromium", () => {
         })),
       );
     expect(shown.map((token) => token.text).join("")).toBe(text);
-    const readings = sep.tokens.map(({ index, risk }) =>
-      shown[index]?.text === ""
+    // the end token has neither a text nor a risk
+    expect(sep.tokens.map(({ index }) => index)).toEqual(shown.slice(0, -1).map((_, index) => index));
+    const readings = shown.map(({ text: own }, index) => {
+      const risk = sep.tokens[index]?.risk;
+      return own === "" || risk === undefined
         ? { reading: undefined, step: undefined }
-        : { reading: `risk ${risk.toFixed(2)}`, step: String(Math.min(4, Math.floor(risk * 5))) },
-    );
+        : { reading: `risk ${risk.toFixed(2)}`, step: String(Math.min(4, Math.floor(risk * 5))) };
+    });
     expect(shown.map(({ reading, step }) => ({ reading, step }))).toEqual(readings);
     expect(new Set(shown.map(({ step }) => step)).size).toBeGreaterThan(1);
     expect(await answers().locator(".risk b").innerText()).toBe(sep.risk.toFixed(2));
