@@ -2,7 +2,7 @@
 export const SEP_ERROR_CODES = [
   "bad-option",
   "bad-question-file",
-  "bad-artefact",
+  "bad-artifact",
   "missing-input",
   "output-locked",
   "output-differs",

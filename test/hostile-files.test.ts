@@ -88,7 +88,7 @@ test.skipIf(!hasProc)(
     expect(bomb.length).toBeLessThan(2.5e6); // of 2 GB
     await writeFile(path, bomb);
     const refused = await read("study/exchange/foreign-arrays.js", "readForeignArrays", path);
-    expect(refused).toMatchObject({ code: "bad-artefact" });
+    expect(refused).toMatchObject({ code: "bad-artifact" });
     expect(refused.message).toContain("it has other_0, other_1, other_2, other_3, other_4 and 7 more");
     expectBounded(refused);
 
@@ -98,7 +98,7 @@ test.skipIf(!hasProc)(
       path,
       "Object.values(result).map(({ data }) => data.length)",
     );
-    expect(all).toMatchObject({ code: "bad-artefact" });
+    expect(all).toMatchObject({ code: "bad-artifact" });
     expect(all.message).toMatch(
       /"other_1.npy" makes 327680\d+ bytes of an archive of \d+, at most \d+ are unpacked/,
     );
@@ -164,7 +164,7 @@ test.skipIf(!hasProc)("strings of no characters are refused, however many a head
   );
   const refused = await read("study/exchange/foreign-arrays.js", "readForeignArrays", path);
   expect(refused).toMatchObject({
-    code: "bad-artefact",
+    code: "bad-artifact",
     message: expect.stringContaining("numpy type <U0 is not read"),
   });
   expectBounded(refused);
@@ -179,7 +179,7 @@ test.skipIf(!hasProc)("a safetensors header of nothing but names is refused by i
   await writeFile(path, Buffer.concat([length, json]));
   const refused = await read("store/safetensors.js", "readSafetensorsHeader", path);
   expect(refused).toMatchObject({
-    code: "bad-artefact",
+    code: "bad-artifact",
     message: expect.stringContaining("at most 8000000"),
   });
   expectBounded(refused);
@@ -220,7 +220,7 @@ test.skipIf(!hasProc).each([
   await truncate(path, 2 ** 30);
   const refused = await read(module, name, path);
   expect(refused).toMatchObject({
-    code: "bad-artefact",
+    code: "bad-artifact",
     message: expect.stringContaining("more than 16777216 bytes"),
   });
   expectBounded(refused);

@@ -40,7 +40,7 @@ const REFUSALS: readonly string[] = [
   "stale-input",
   "output-differs",
   "missing-input",
-  "bad-artefact",
+  "bad-artifact",
   "bad-question-file",
   "too-few-questions",
   "one-class",

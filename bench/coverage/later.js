@@ -90,7 +90,7 @@ function printPromises(sets, percent) {
   );
   console.log("|---|---|---|---|---|");
   for (const questions of [45, 150])
-    for (const promise of ["realised", "expected"]) {
+    for (const promise of ["realized", "expected"]) {
       const target = { target: 0.1, promise, confidence: 0.95 };
       const risks = [];
       for (let set = 0; set < sets; set++) {

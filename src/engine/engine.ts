@@ -97,7 +97,7 @@ export interface OpenModelOptions {
 /**
  * Opens a language model from bytes, in float32. Its weights stay in memory twice: as they are given, and as
  * the runtime has them. Only open files that you trust: nothing bounds what a tokenizer or a chat template does.
- * @throws SepError `bad-checkpoint`, `bad-artefact`, `bad-tokenizer`, `unsupported-model`
+ * @throws SepError `bad-checkpoint`, `bad-artifact`, `bad-tokenizer`, `unsupported-model`
  */
 export async function openModel(
   runtime: Runtime,

@@ -25,7 +25,7 @@ export interface ModelName {
   readonly revision: string | null;
 }
 
-/** What identifies the weights and the tokenizer; part of every artefact made with them. */
+/** What identifies the weights and the tokenizer; part of every artifact made with them. */
 export interface ModelProvenance extends ModelName {
   /** SHA-256 over the weight files' bytes and `config.json`. */
   readonly weights_sha256: string;

@@ -39,7 +39,7 @@ interface ReadWeights {
   readonly config: DecoderConfig;
 }
 
-/** @throws SepError `bad-checkpoint`, `bad-artefact`, `unsupported-model` */
+/** @throws SepError `bad-checkpoint`, `bad-artifact`, `unsupported-model` */
 export async function readWeights(
   { castsHalf = true }: Pick<Runtime, "castsHalf">,
   files: Pick<ModelFiles, "config" | "weights">,

@@ -30,7 +30,7 @@ export interface ExitResplits {
   readonly resplits: number;
   readonly tokens_saved: { readonly mean: number; readonly quantiles: readonly [number, number, number] };
   readonly risk: { readonly mean: number; readonly quantiles: readonly [number, number, number] };
-  /** Share of resplits whose realised risk is at most the target. */
+  /** Share of resplits whose realized risk is at most the target. */
   readonly share_held: number;
   /** Share of resplits in which no threshold keeps the promise, so that nothing is stopped. */
   readonly share_without_threshold: number;

@@ -17,7 +17,7 @@ export interface SafetensorsLayout {
 
 /**
  * A whole file; equal tensors and metadata give equal bytes.
- * @throws SepError `bad-artefact` if values and shape do not agree, or do not fit the type; see `encodeTensor`
+ * @throws SepError `bad-artifact` if values and shape do not agree, or do not fit the type; see `encodeTensor`
  */
 export function encodeSafetensors(
   tensors: readonly NamedTensor[],
@@ -31,7 +31,7 @@ export function encodeSafetensors(
     const bytes = encodeTensor(data, dtype);
     if (bytes.length !== end - begin)
       throw new SepError(
-        "bad-artefact",
+        "bad-artifact",
         `Tensor "${name}" has ${bytes.length} bytes of values, and ${dtype} [${shape}] takes ${end - begin}.`,
       );
     content.set(bytes, begin);
@@ -42,7 +42,7 @@ export function encodeSafetensors(
 /**
  * Lays out a file without writing it, so that a caller can set its size and fill in rows at their offsets in
  * any order. Wider element types come first, so that every tensor begins at a multiple of its element size.
- * @throws SepError `bad-artefact` for a name that occurs twice or is reserved, or a shape that is none
+ * @throws SepError `bad-artifact` for a name that occurs twice or is reserved, or a shape that is none
  */
 export function layoutSafetensors(
   tensors: readonly TensorSpec[],
@@ -56,7 +56,7 @@ export function layoutSafetensors(
   for (const spec of ordered) {
     if (spec.name === METADATA_KEY || described.has(spec.name))
       throw new SepError(
-        "bad-artefact",
+        "bad-artifact",
         `A safetensors file cannot have a tensor "${spec.name}" here; rename it.`,
       );
     const sizeBytes = sizeOf(spec);
@@ -74,7 +74,7 @@ export function layoutSafetensors(
 function sizeOf({ name, dtype, shape }: TensorSpec): number {
   const size = shape.reduce((product, extent) => product * extent, SAFETENSORS_DTYPE_BYTES[dtype]);
   if (!shape.every((extent) => Number.isSafeInteger(extent) && extent >= 0) || !Number.isSafeInteger(size))
-    throw new SepError("bad-artefact", `Tensor "${name}" cannot have the shape [${shape}].`);
+    throw new SepError("bad-artifact", `Tensor "${name}" cannot have the shape [${shape}].`);
   return size;
 }
 

@@ -1,6 +1,6 @@
 import { showShortly } from "../text/shorten.ts";
 
-/** One row of an artefact as JSON gives it, before its fields are checked. */
+/** One row of an artifact as JSON gives it, before its fields are checked. */
 export type Row = Readonly<Record<string, unknown>>;
 
 /** @throws TypeError if the value is not an object */

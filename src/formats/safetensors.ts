@@ -47,7 +47,7 @@ type RefuseFile = (reason: string, cause?: unknown) => never;
 
 /** @param name of the file, for messages */
 export const refuseSafetensors =
-  (name: string, code: SepErrorCode = "bad-artefact"): RefuseFile =>
+  (name: string, code: SepErrorCode = "bad-artifact"): RefuseFile =>
   (reason, cause) => {
     throw new SepError(
       code,
@@ -61,7 +61,7 @@ export const refuseSafetensors =
 /**
  * The header of a whole file in memory, checked as `readSafetensorsHeader` does. Needs nothing of Node.
  * @param name of the file, for messages
- * @throws SepError `bad-artefact`
+ * @throws SepError `bad-artifact`
  */
 export function parseSafetensors(bytes: Uint8Array, name: string): SafetensorsHeader {
   const fail = refuseSafetensors(name);

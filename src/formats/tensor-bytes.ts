@@ -24,7 +24,7 @@ export interface TensorSpec {
 
 /**
  * Values as little-endian bytes of type `dtype`.
- * @throws SepError `bad-artefact` if the array is not the one for this type, or a finite value would become
+ * @throws SepError `bad-artifact` if the array is not the one for this type, or a finite value would become
  *   infinite in it
  */
 export function encodeTensor(values: TensorData, dtype: SafetensorsDtype): Uint8Array {
@@ -33,34 +33,34 @@ export function encodeTensor(values: TensorData, dtype: SafetensorsDtype): Uint8
     const infinity = dtype === "F16" ? 0x7c00 : 0x7f80;
     for (let i = 0; i < halves.length; i++) {
       if ((halves[i]! & 0x7fff) !== infinity || !Number.isFinite(values[i])) continue;
-      throw new SepError("bad-artefact", `${values[i]} is beyond the range of ${dtype}. Store as F32.`);
+      throw new SepError("bad-artifact", `${values[i]} is beyond the range of ${dtype}. Store as F32.`);
     }
     return bytesOf(halves);
   }
   const expected = ARRAY_OF[dtype];
   if (expected === undefined || !(values instanceof expected))
-    throw new SepError("bad-artefact", `Cannot write a ${values.constructor.name} as ${dtype}.`);
+    throw new SepError("bad-artifact", `Cannot write a ${values.constructor.name} as ${dtype}.`);
   return bytesOf(values);
 }
 
 /**
  * Little-endian bytes of type `dtype` as Float32. F64 is rounded to the nearest Float32.
  * @param bytes aligned to the element size
- * @throws SepError `bad-artefact` for 8-bit floats, and integers that a Float32 cannot hold exactly
+ * @throws SepError `bad-artifact` for 8-bit floats, and integers that a Float32 cannot hold exactly
  */
 export function decodeTensor(bytes: Uint8Array, dtype: SafetensorsDtype): Float32Array {
   if (dtype === "F16") return decodeFloat16(viewAs(bytes, Uint16Array));
   if (dtype === "BF16") return decodeBfloat16(viewAs(bytes, Uint16Array));
   const ArrayType = ARRAY_OF[dtype];
   if (ArrayType === undefined)
-    throw new SepError("bad-artefact", `${dtype} tensors are not read. Convert them to BF16, F16 or F32.`);
+    throw new SepError("bad-artifact", `${dtype} tensors are not read. Convert them to BF16, F16 or F32.`);
   const stored = viewAs(bytes, ArrayType);
   if (stored instanceof Float32Array) return stored;
   const values = Float32Array.from(stored as Iterable<number | bigint>, Number);
   if (!(stored instanceof Float64Array)) {
     const lost = values.findIndex((value, i) => value !== Number(stored[i]) || Math.abs(value) > 2 ** 24);
     if (lost !== -1)
-      throw new SepError("bad-artefact", `${stored[lost]} (${dtype}) is not exact as Float32. Store as F64.`);
+      throw new SepError("bad-artifact", `${stored[lost]} (${dtype}) is not exact as Float32. Store as F64.`);
   }
   return values;
 }

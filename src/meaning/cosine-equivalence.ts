@@ -6,7 +6,7 @@ import type { Equivalence } from "./equivalence.ts";
 export interface TextEmbedder extends AsyncDisposable {
   /** The model's name as the user gave it. */
   readonly name: string;
-  /** Everything that determines its vectors, for the provenance of artefacts. */
+  /** Everything that determines its vectors, for the provenance of artifacts. */
   readonly provenance: Json;
   /**
    * @param texts [N]; equal ones are computed once

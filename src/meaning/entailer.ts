@@ -19,7 +19,7 @@ export interface EntailmentVerdict extends EntailmentProbs {
 export interface Entailer extends AsyncDisposable {
   /** The model's name as the user gave it. */
   readonly name: string;
-  /** Everything that determines its verdicts, for the provenance of artefacts. */
+  /** Everything that determines its verdicts, for the provenance of artifacts. */
   readonly provenance: Json;
   /** SHA-256 of what determines its verdicts: equal ones give equal verdicts, whatever the model is called. */
   readonly fingerprint: string;

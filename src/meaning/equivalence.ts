@@ -12,7 +12,7 @@ export interface AnswerPair {
 /** Tells whether two answers to a question mean the same. */
 export interface Equivalence {
   readonly name: string;
-  /** Everything that determines its verdicts (model and revision, thresholds …), for the provenance of artefacts. */
+  /** Everything that determines its verdicts (model and revision, thresholds …), for the provenance of artifacts. */
   readonly provenance: Json;
   /** Pairs worth comparing in one call where there are many; any number if left out. */
   readonly batchPairs?: number | undefined;

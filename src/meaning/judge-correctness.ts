@@ -13,7 +13,7 @@ interface JudgedAnswer {
   readonly answer: string;
 }
 
-/** The wording of {@link writeCorrectnessPrompt}, for the provenance of artefacts. */
+/** The wording of {@link writeCorrectnessPrompt}, for the provenance of artifacts. */
 export const CORRECTNESS_PROMPT = { name: "correctness", version: 1 } as const;
 
 /**

@@ -22,7 +22,7 @@ export function parseServerAddress(url: string, option: string): ServerAddress {
       `Got ${option} ${redactUrl(url)}, expected an address like http://localhost:8000/v1.`,
     );
   }
-  const { origin, pathname } = new URL(url); // without the password, which belongs in no artefact
+  const { origin, pathname } = new URL(url); // without the password, which belongs in no artifact
   const path = pathname.replace(/\/(?:(?:chat\/)?completions)?\/*$/, "");
   const api = `${origin}${path === "" ? "/v1" : path}`;
   return { api, root: api.replace(/\/v\d+$/, "") };

@@ -73,13 +73,13 @@ export async function assembleDataset(
     /** Of a question with duplicates, the id of the first of them. */
     readonly groupOf: ReadonlyMap<string, string>;
   },
-): Promise<{ readonly dataset: ProbeDataset; readonly unlabelled: ReadonlyMap<Unlabelled, number> }> {
-  const unlabelled = new Map<Unlabelled, number>();
+): Promise<{ readonly dataset: ProbeDataset; readonly unlabeled: ReadonlyMap<Unlabelled, number> }> {
+  const unlabeled = new Map<Unlabelled, number>();
   const rows = runs.flatMap((run) =>
     index.unitsOf(position, run.question_id, run.run_id).flatMap((unit) => {
       const given = labelRow(label, run, unit, measured);
       if (typeof given === "number") return { run, span: unit?.span ?? null, given };
-      unlabelled.set(given, (unlabelled.get(given) ?? 0) + 1);
+      unlabeled.set(given, (unlabeled.get(given) ?? 0) + 1);
       return [];
     }),
   );
@@ -108,12 +108,12 @@ export async function assembleDataset(
       : {}),
     stateRows: Object.fromEntries(hidden.positions.map((place) => [place, rowsAt(place)])),
   };
-  return { dataset, unlabelled };
+  return { dataset, unlabeled };
 }
 
 /**
  * The rows of `every-token` that hold a span's tokens, or those of the whole answer.
- * @throws SepError `bad-artefact` if they do not follow each other
+ * @throws SepError `bad-artifact` if they do not follow each other
  */
 function findTokenRows(
   index: StateRowIndex,
@@ -130,7 +130,7 @@ function findTokenRows(
   ) as [number, number];
   if (last - first === tokens.length - 1) return [first, last + 1];
   throw new SepError(
-    "bad-artefact",
+    "bad-artifact",
     `The every-token rows of answer ${run} to ${question} are ${first} to ${last}, expected ${tokens.length} that follow each other. Make them again with \`sep trace --force\`.`,
   );
 }

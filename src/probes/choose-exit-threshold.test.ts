@@ -3,7 +3,7 @@ import { createRng } from "../math/rng.ts";
 import { chooseExitThreshold, type ExitChain, type ExitTarget } from "./choose-exit-threshold.ts";
 
 const EXPECTED: ExitTarget = { target: 0.25, promise: "expected", confidence: 0.95 };
-const REALISED: ExitTarget = { target: 0.1, promise: "realised", confidence: 0.95 };
+const REALISED: ExitTarget = { target: 0.1, promise: "realized", confidence: 0.95 };
 
 const chain = (questionGroup: string, ...steps: readonly (readonly [number, number])[]): ExitChain => ({
   questionGroup,
@@ -76,7 +76,7 @@ describe("chooseExitThreshold", () => {
     expect(() => chooseExitThreshold(chains, { ...EXPECTED, target: 0 })).toThrow(RangeError);
   });
 
-  it("allows for realised harm no losses of 40 questions at 10%, and 7 of 300 at 5%", () => {
+  it("allows for realized harm no losses of 40 questions at 10%, and 7 of 300 at 5%", () => {
     // P(X <= c) of c + floor(10% of 40) + 1 losses that fall into two halves of 40 at random: 0.027 for c = 0, 0.10 for 1
     const few = Array.from({ length: 40 }, (_, q) => chain(`q${q}`, [0.1, 0], [0.05, 0]));
     expect(chooseExitThreshold(few, REALISED).threshold).toBe(0.1);

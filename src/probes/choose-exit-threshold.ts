@@ -18,16 +18,16 @@ export interface ExitChain {
 /**
  * What a threshold promises of the share of chains to which acting does harm.
  * - `expected`: its expectation for a new question is at most the target (conformal risk control).
- * - `realised`: with probability `confidence`, the share that comes about among as many new questions is at most the target.
+ * - `realized`: with probability `confidence`, the share that comes about among as many new questions is at most the target.
  */
-export const EXIT_PROMISES = ["expected", "realised"] as const;
+export const EXIT_PROMISES = ["expected", "realized"] as const;
 export type ExitPromise = (typeof EXIT_PROMISES)[number];
 
 export interface ExitTarget {
   /** In (0, 1). */
   readonly target: number;
   readonly promise: ExitPromise;
-  /** In (0, 1); only of `realised`. */
+  /** In (0, 1); only of `realized`. */
   readonly confidence: number;
 }
 
@@ -43,7 +43,7 @@ const ROUNDING = 1e-9;
  * The highest threshold that keeps a promise, chosen on questions that nothing else was fitted on. A higher threshold acts
  * earlier, which need not do more harm; each question therefore counts with the largest loss that it has at this threshold or
  * any lower one, so that losses are monotone, as both methods need. For `expected`, (sum of losses + 1) / (Q + 1) must be at
- * most the target. For `realised`, each question's loss is rounded to 0 or 1 at random, with its own chance, so that of 2 Q
+ * most the target. For `realized`, each question's loss is rounded to 0 or 1 at random, with its own chance, so that of 2 Q
  * exchangeable questions the number of losses in one half has a hypergeometric distribution given the total: if more than
  * target × Q came about in the other half, so few here would have a probability of at most 1 - confidence. Thresholds are
  * tried from the lowest on, up to the first that fails.

@@ -16,7 +16,7 @@ export const PROBE_FORMAT = { format: "semantic-entropy-probe", version: 5 } as 
  * browsers have on pages from https and localhost.
  * @param json    the text of `*.json`
  * @param weights the bytes of the `*.safetensors` beside it
- * @throws SepError `bad-artefact` if it is no probe, or the weights are not those it was written with; `one-class` if
+ * @throws SepError `bad-artifact` if it is no probe, or the weights are not those it was written with; `one-class` if
  * it could not be trained
  */
 export async function parseProbe(json: string, weights: Uint8Array): Promise<Probe> {
@@ -170,4 +170,4 @@ const isAscending = (values: unknown): values is number[] =>
   values.every((value, i) => typeof value === "number" && (i === 0 || value >= values[i - 1]));
 
 const refuse = (name: string, reason: string, cause?: unknown): SepError =>
-  new SepError("bad-artefact", `${name} ${reason}. Make it again with \`sep train\`.`, { cause });
+  new SepError("bad-artifact", `${name} ${reason}. Make it again with \`sep train\`.`, { cause });

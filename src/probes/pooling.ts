@@ -146,7 +146,7 @@ function* poolSpans(probe: PoolingProbe, { values, starts }: SpanValues): Genera
   }
 }
 
-/** What an artefact and a message call a place that is pooled: the place, and how. */
+/** What an artifact and a message call a place that is pooled: the place, and how. */
 export const nameReading = (position: string, pooling: SpanPooling | null | undefined): string =>
   pooling == null
     ? position

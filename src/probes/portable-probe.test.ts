@@ -61,7 +61,7 @@ describe("a probe's two files", () => {
     ["no intercept", (text) => text.replace('"intercept": -0.5', '"intercept": null'), /"intercept" is null/],
   ])("are refused with %s", async (_what, change, message) => {
     expect(change(json)).not.toBe(json);
-    await expect(parseProbe(change(json), weights)).rejects.toMatchObject({ code: "bad-artefact", message });
+    await expect(parseProbe(change(json), weights)).rejects.toMatchObject({ code: "bad-artifact", message });
   });
 
   it("are refused if one byte of the weights is another", async () => {

@@ -80,7 +80,7 @@ export async function fetchProbe(
   const json = await answer.text();
   const file = /"file"\s*:\s*"([^"/\\]+)"/.exec(json)?.[1];
   if (file === undefined)
-    throw new SepError("bad-artefact", `${url} does not name the file of its weights. Check the address.`);
+    throw new SepError("bad-artifact", `${url} does not name the file of its weights. Check the address.`);
   const weights = await get(new URL(file, answer.url || url));
   return parseProbe(json, new Uint8Array(await weights.arrayBuffer()));
 }

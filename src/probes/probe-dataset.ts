@@ -91,11 +91,11 @@ export function toDatasetArrays(dataset: ProbeDataset): Record<string, NpyArray>
 /**
  * A split from its arrays.
  * @param name what messages call the file that they are from
- * @throws SepError `bad-artefact` if a key is missing or its length differs from the others
+ * @throws SepError `bad-artifact` if a key is missing or its length differs from the others
  */
 export function parseDatasetArrays(arrays: NpzArrays, name: string): ProbeDataset {
   const fail = (reason: string): never => {
-    throw new SepError("bad-artefact", `${name}: ${reason}. Make it again with \`sep dataset\`.`);
+    throw new SepError("bad-artifact", `${name}: ${reason}. Make it again with \`sep dataset\`.`);
   };
   const find = (key: string): NpyArray => arrays[key] ?? fail(`"${key}" is missing`);
   const strings = (key: string): readonly string[] => {

@@ -90,11 +90,11 @@ export function requireLabel(label: RowLabel, position: TracePosition): void {
  */
 export function warnOfUnlabelled(
   split: string,
-  unlabelled: ReadonlyMap<Unlabelled, number>,
+  unlabeled: ReadonlyMap<Unlabelled, number>,
   rows: number,
 ): ManifestWarning[] {
-  return [...unlabelled].map(([reason, count]) => ({
-    code: "unlabelled-rows",
+  return [...unlabeled].map(([reason, count]) => ({
+    code: "unlabeled-rows",
     message: `${split}: ${count} rows were left out, and ${rows} kept: ${WITHOUT_LABEL[reason]}.`,
   }));
 }

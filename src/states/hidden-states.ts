@@ -41,7 +41,7 @@ export interface HiddenStates {
 
 /**
  * Opens `*_hidden_states.safetensors`, whose tensors `{position}.layer.{l}` are [N, D].
- * @throws SepError `bad-artefact` if it holds none, or their layers or widths do not agree
+ * @throws SepError `bad-artifact` if it holds none, or their layers or widths do not agree
  */
 export async function openHiddenStates(path: string): Promise<HiddenStates> {
   const header = await readSafetensorsHeader(path);
@@ -50,7 +50,7 @@ export async function openHiddenStates(path: string): Promise<HiddenStates> {
   const first = positions[0];
   if (first === undefined) {
     throw new SepError(
-      "bad-artefact",
+      "bad-artifact",
       `${path} has no tensor with a name like "think-end.layer.0". Make it with \`sep trace\`.`,
     );
   }
@@ -97,7 +97,7 @@ function checkPosition(
     const shape = header.tensors.get(hiddenStatesTensor(position, layer))?.shape;
     if (shape?.length === 2 && shape[0] === rowCount && shape[1] === width) continue;
     throw new SepError(
-      "bad-artefact",
+      "bad-artifact",
       `${path}: "${hiddenStatesTensor(position, layer)}" has shape [${shape ?? "missing"}], expected [${rowCount}, ${width}]. ` +
         "Make it again with `sep trace --force`.",
     );

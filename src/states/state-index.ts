@@ -72,13 +72,13 @@ type StateIndexLine = Pick<
 
 /**
  * Reads the index beside a hidden-state file.
- * @throws SepError `missing-input`, or `bad-artefact` naming the lines that cannot be used
+ * @throws SepError `missing-input`, or `bad-artifact` naming the lines that cannot be used
  */
 export async function readStateRowIndex(path: string): Promise<StateRowIndex> {
   const { rows, problems } = await readJsonl(path, { parse: parseIndexLine });
   if (problems.length > 0) {
     throw new SepError(
-      "bad-artefact",
+      "bad-artifact",
       `${path}: ${describeProblems(problems)}. Make it again with \`sep trace --force\`.`,
     );
   }

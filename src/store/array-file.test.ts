@@ -74,9 +74,9 @@ test("numbers of any type", () => {
 
 test("arrays that numpy would not get back are refused", async () => {
   const wrong = writeNpz(path, { a: { dtype: "f4", shape: [2, 2], data: new Float32Array(3) } });
-  await expect(wrong).rejects.toMatchObject({ code: "bad-artefact", message: /takes 4 elements, got 3/ });
+  await expect(wrong).rejects.toMatchObject({ code: "bad-artifact", message: /takes 4 elements, got 3/ });
   const nul = writeNpz(path, { a: { dtype: "U", shape: [1], data: ["x\0"] } });
-  await expect(nul).rejects.toMatchObject({ code: "bad-artefact", message: /NUL/ });
+  await expect(nul).rejects.toMatchObject({ code: "bad-artifact", message: /NUL/ });
 });
 
 const npy = (header: string, dataBytes: number): Uint8Array =>
@@ -120,7 +120,7 @@ test("a damaged archive is refused at every length and for a flipped byte of any
   const arrays = await readNpz(path);
   expect(() => arrays.a).toThrow(
     expect.objectContaining({
-      code: "bad-artefact",
+      code: "bad-artifact",
       message: expect.stringMatching(/"a.npy" fails its checksum/),
     }),
   );

@@ -15,7 +15,7 @@ const DTYPES = { f4: "F32", f8: "F64", i4: "I32", i8: "I64", u1: "U8", b1: "BOOL
 /**
  * Writes named arrays. Safetensors have no strings: arrays of strings become JSON lists in the file's metadata, under
  * their names.
- * @throws SepError `bad-artefact` as `writeNpz` and `writeSafetensors`
+ * @throws SepError `bad-artifact` as `writeNpz` and `writeSafetensors`
  */
 export async function writeArrays(
   path: string,
@@ -34,14 +34,14 @@ export async function writeArrays(
 
 /**
  * Writes arrays as `numpy.savez` does, all or nothing. `numpy.load` reads it.
- * @throws SepError `bad-artefact` as `encodeNpz`
+ * @throws SepError `bad-artifact` as `encodeNpz`
  */
 export async function writeNpz(path: string, arrays: Readonly<Record<string, NpyArray>>): Promise<void> {
   let archive: Uint8Array;
   try {
     archive = encodeNpz(arrays);
   } catch (cause) {
-    throw asBadArtefact(`Cannot write ${path}`, cause);
+    throw asBadArtifact(`Cannot write ${path}`, cause);
   }
   await writeAtomic(path, archive);
 }
@@ -49,14 +49,14 @@ export async function writeNpz(path: string, arrays: Readonly<Record<string, Npy
 /**
  * Reads a file of `numpy.savez` or `numpy.savez_compressed`.
  * @returns as `decodeNpz`
- * @throws SepError `bad-artefact` if the file is damaged; an array throws the same if it is, or if it has another type
+ * @throws SepError `bad-artifact` if the file is damaged; an array throws the same if it is, or if it has another type
  */
 export async function readNpz(path: string): Promise<NpzArrays> {
   const bytes = await withFile(path, () => readFile(path));
-  return decodeNpz(bytes, (cause) => asBadArtefact(`Cannot read ${path}`, cause));
+  return decodeNpz(bytes, (cause) => asBadArtifact(`Cannot read ${path}`, cause));
 }
 
-const asBadArtefact = (what: string, cause: unknown): SepError =>
-  new SepError("bad-artefact", `${what}: ${cause instanceof Error ? cause.message : cause}. Make it again.`, {
+const asBadArtifact = (what: string, cause: unknown): SepError =>
+  new SepError("bad-artifact", `${what}: ${cause instanceof Error ? cause.message : cause}. Make it again.`, {
     cause,
   });

@@ -21,7 +21,7 @@ export async function readJournalSettings(journal: string): Promise<Json | null>
     return JSON.parse(text) as Json;
   } catch (cause) {
     throw new SepError(
-      "bad-artefact",
+      "bad-artifact",
       `${path} cannot be read: ${(cause as Error).message}. Use --force to start over.`,
       { cause },
     );

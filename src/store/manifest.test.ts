@@ -59,7 +59,7 @@ it("refuses a file that is not a manifest, and names what is missing", async () 
     ] as const) {
       await writeFile(path, text);
       await expect(readManifest(path)).rejects.toMatchObject({
-        code: "bad-artefact",
+        code: "bad-artifact",
         message: expect.stringContaining(message),
       });
     }

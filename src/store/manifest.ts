@@ -3,7 +3,7 @@ import { type Json, stableStringify } from "../formats/json.ts";
 import { readIfThere } from "./read-file.ts";
 import { writeAtomic } from "./write-atomic.ts";
 
-/** Where an artefact came from: written beside the outputs of every step, after they are complete. */
+/** Where an artifact came from: written beside the outputs of every step, after they are complete. */
 export interface Manifest {
   readonly tool: { readonly name: string; readonly version: string };
   readonly step: string;
@@ -33,13 +33,13 @@ export const withoutRepeats = (warnings: readonly ManifestWarning[]): ManifestWa
 
 /**
  * @returns null if there is no manifest yet
- * @throws SepError `bad-artefact` if it is not JSON, or lacks the fields that decide whether outputs are current
+ * @throws SepError `bad-artifact` if it is not JSON, or lacks the fields that decide whether outputs are current
  */
 export async function readManifest(path: string): Promise<Manifest | null> {
   const text = await readIfThere(path);
   if (text === null) return null;
   const refuse = (what: string, cause?: unknown): never => {
-    throw new SepError("bad-artefact", `${path} ${what}. Delete it to run its step again.`, { cause });
+    throw new SepError("bad-artifact", `${path} ${what}. Delete it to run its step again.`, { cause });
   };
   let manifest: Json;
   try {

@@ -17,7 +17,7 @@ export async function fileExists(path: string): Promise<boolean> {
 
 /**
  * A small file's text, or null if there is no such file.
- * @throws SepError `bad-artefact` if it is larger than `mostBytes`; `explainFileError`'s
+ * @throws SepError `bad-artifact` if it is larger than `mostBytes`; `explainFileError`'s
  */
 export async function readIfThere(
   path: string,
@@ -42,7 +42,7 @@ export async function readBytesIfThere(path: string, mostBytes: number): Promise
   }
   if (sizeBytes <= mostBytes) return Buffer.concat(chunks);
   throw new SepError(
-    "bad-artefact",
+    "bad-artifact",
     `${path} has more than ${mostBytes} bytes, the most that such a file can have. Is it the right file? If so, make it again.`,
   );
 }
@@ -53,7 +53,7 @@ const MOST_BYTES = 1 << 24;
 /**
  * `length` bytes from byte `position` of an open file.
  * @param bytes where they go, `length` long; if left out, memory of their own (aligned for any typed array)
- * @throws SepError `bad-artefact` if the file ends before that
+ * @throws SepError `bad-artifact` if the file ends before that
  */
 export async function readExactly(
   file: FileHandle,
@@ -67,7 +67,7 @@ export async function readExactly(
     const { bytesRead } = await file.read(bytes, done, wanted, position + done);
     if (bytesRead === 0) {
       throw new SepError(
-        "bad-artefact",
+        "bad-artifact",
         `A file ended at byte ${position + done}, expected ${position + length}. It was cut off; make it again.`,
       );
     }

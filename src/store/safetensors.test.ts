@@ -112,7 +112,7 @@ test.each([
 ] as const)("refused: %s", async (message, dtype, data) => {
   const writing = writeSafetensors(path, [{ name: "w", dtype, shape: [1], data }]);
   await expect(writing).rejects.toMatchObject({
-    code: "bad-artefact",
+    code: "bad-artifact",
     message: expect.stringContaining(message),
   });
 });
@@ -189,7 +189,7 @@ test.each<[reason: RegExp, json: string, dataBytes: number]>([
 ])("refused: %s", async (reason, json, dataBytes) => {
   await writeRaw(json, dataBytes);
   await expect(readSafetensorsHeader(path)).rejects.toMatchObject({
-    code: "bad-artefact",
+    code: "bad-artifact",
     message: expect.stringMatching(reason),
   });
 });

@@ -19,13 +19,13 @@ import { writeAtomic } from "./write-atomic.ts";
 /**
  * Reads and checks a safetensors header: every length, offset and shape must fit the existing
  * bytes, and the tensors must fill the file without gap or overlap, as the format requires.
- * @throws SepError with `code` (the caller knows whether the file is a checkpoint or an artefact), naming the
+ * @throws SepError with `code` (the caller knows whether the file is a checkpoint or an artifact), naming the
  *   offending value and its bound
  * @see https://huggingface.co/docs/safetensors, "Format"
  */
 export async function readSafetensorsHeader(
   path: string,
-  { code = "bad-artefact" }: { readonly code?: SepErrorCode } = {},
+  { code = "bad-artifact" }: { readonly code?: SepErrorCode } = {},
 ): Promise<SafetensorsHeader> {
   const fail = refuseSafetensors(path, code);
   const file = await openRegularFile(path, code);
@@ -41,7 +41,7 @@ export async function readSafetensorsHeader(
 
 /**
  * A tensor's values as Float32, [product of shape].
- * @throws SepError `bad-artefact` for types without a Float32 reading, and integers it cannot hold exactly
+ * @throws SepError `bad-artifact` for types without a Float32 reading, and integers it cannot hold exactly
  */
 export async function readTensor(path: string, entry: TensorEntry): Promise<Float32Array> {
   const file = await withFile(path, () => open(path, "r"));

@@ -55,7 +55,7 @@ describe("probe files", () => {
     const bytes = await readFile(weightsPathOf(path));
     bytes[bytes.length - 1]! ^= 1;
     await writeFile(weightsPathOf(path), bytes);
-    await expect(loadProbe(path)).rejects.toMatchObject({ code: "bad-artefact" });
+    await expect(loadProbe(path)).rejects.toMatchObject({ code: "bad-artifact" });
     await writeFile(path, '{"format": "x", "version": 1}');
     await expect(loadProbe(path)).rejects.toThrow(/format "x"/);
     await writeFile(path, "{");

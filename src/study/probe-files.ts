@@ -23,7 +23,7 @@ export async function saveProbe(path: string, probe: Probe | UntrainedProbe): Pr
 
 /**
  * Reads a probe and its weights.
- * @throws SepError `missing-input`, `bad-artefact` if the file is not a probe or its weights were changed, `one-class`
+ * @throws SepError `missing-input`, `bad-artifact` if the file is not a probe or its weights were changed, `one-class`
  * if it could not be trained
  */
 export async function loadProbe(path: string): Promise<Probe> {
@@ -46,7 +46,7 @@ export async function writeProbeDataset(path: string, dataset: ProbeDataset): Pr
 
 /**
  * Reads a split.
- * @throws SepError `bad-artefact` if a key is missing or its length differs from the others
+ * @throws SepError `bad-artifact` if a key is missing or its length differs from the others
  */
 export const readProbeDataset = async (path: string): Promise<ProbeDataset> =>
   parseDatasetArrays(await readNpz(path), path);

@@ -160,7 +160,7 @@ describe("openNnsight refuses", () => {
     const { opened } = await open("pocket", { mode: "other-tokens" });
     await using _ = opened;
     await expect(finishStep(traceRuns(workspace, "math", { model: opened.states }))).rejects.toMatchObject({
-      code: "bad-artefact",
+      code: "bad-artifact",
       message: expect.stringMatching(/for the tokens 0, 0, .*expected/),
     });
   });

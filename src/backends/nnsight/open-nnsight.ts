@@ -194,7 +194,7 @@ function toSequences(promptIds: readonly number[], answers: readonly AnswerToTra
   ];
 }
 
-/** @returns [positions, layers, D] @throws SepError `bad-artefact` for a file of other tokens or another shape */
+/** @returns [positions, layers, D] @throws SepError `bad-artifact` for a file of other tokens or another shape */
 async function readStates(file: string, sequences: readonly Sequence[], size: number): Promise<Float32Array> {
   const { tensors } = await readSafetensorsHeader(file);
   const [states, tokenIds] = [tensors.get("states"), tensors.get("token_ids")];
@@ -203,7 +203,7 @@ async function readStates(file: string, sequences: readonly Sequence[], size: nu
   const values = states === undefined ? new Float32Array(0) : await readTensor(file, states);
   if (values.length === wanted.length * size && got.join() === wanted.join()) return values;
   throw new SepError(
-    "bad-artefact",
+    "bad-artifact",
     `nnsight's process wrote states of [${states?.shape ?? "nothing"}] for the tokens ${got.slice(0, 8).join(", ")}, expected ${wanted.length} of ${size} values for ${wanted.slice(0, 8).join(", ")}. This is a bug; please report it.`,
   );
 }

@@ -70,7 +70,7 @@ export function describeExit(
   { paint, columns }: Look,
 ): string {
   const promised =
-    targets.promise === "realised" ? `, with ${formatPercent(targets.confidence)} confidence` : "";
+    targets.promise === "realized" ? `, with ${formatPercent(targets.confidence)} confidence` : "";
   const own = (action: ExitPolicy["action"]): readonly ExitPolicy[] =>
     policies.filter((policy) => policy.action === action);
   const say = (text: string): string[] => hang(text, columns);

@@ -5,7 +5,7 @@ import { type EncodedText, encodeTexts, type TextEncoderParts, type TextInput } 
 export const ENCODER_DTYPES = ["float32", "int8"] as const;
 export type EncoderDtype = (typeof ENCODER_DTYPES)[number];
 
-/** What identifies an encoder; part of every artefact made with it. */
+/** What identifies an encoder; part of every artifact made with it. */
 export interface EncoderProvenance extends ModelName {
   /** The file that its weights come from, or the first of them, within the repository. */
   readonly file: string;

@@ -58,7 +58,7 @@ export interface FitProbesOptions {
 
 /** What a sweep needs of where it runs. */
 export interface SweepPlatform {
-  /** @throws SepError `missing-input`, `bad-artefact` */
+  /** @throws SepError `missing-input`, `bad-artifact` */
   openStates(path: string): Promise<Pick<HiddenStates, "positions" | "layers" | "width">>;
   /**
    * Opens what runs the sweep's jobs; it is disposed of at the end, which abandons running jobs.
@@ -109,7 +109,7 @@ const DEFAULT_FOLDS = 5;
  * @param targets     by name
  * @param questionIds [N] the question of each row
  * @returns yields one event per sweep unit, per fitted probe and per finished part of a test
- * @throws SepError `bad-option`, `too-few-questions`, `bad-artefact`; the signal's reason when it is aborted
+ * @throws SepError `bad-option`, `too-few-questions`, `bad-artifact`; the signal's reason when it is aborted
  */
 export async function* sweepProbes(
   features: ProbeFeatures,

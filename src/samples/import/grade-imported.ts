@@ -25,7 +25,7 @@ interface GradedImport {
  * Gives imported samples the words of their question and a grade: the file's own where it has one, else by comparison with
  * the reference answer to the question of the same id or the same words.
  * @param source what messages call the file
- * @throws SepError `bad-artefact` if nothing is left
+ * @throws SepError `bad-artifact` if nothing is left
  */
 export function gradeImported(
   imported: readonly ImportedSamples[],
@@ -58,7 +58,7 @@ export function gradeImported(
   }
   if (questions.length > 0) return { questions, correctness, withoutQuestion, withoutGrade };
   throw new SepError(
-    "bad-artefact",
+    "bad-artifact",
     `${source} has ${imported.length} questions, of which ${withoutQuestion.length} lack their words and ${withoutGrade.length} a grade. Give each "question" and "is_correct", or put the questions with their reference answers into the study first with \`sep prepare\`.`,
   );
 }

@@ -111,7 +111,7 @@ async function findAnswerStates(workspace: Workspace, set: DataSetName): Promise
  * One hidden state an answer, for EigenScore: of the last token before the end token, at the traced layer nearest to
  * the middle of the model.
  * @returns by question and runs; null for a question of which an answer was not traced there
- * @throws SepError `bad-artefact`
+ * @throws SepError `bad-artifact`
  */
 async function readAnswerStates(
   workspace: Workspace,

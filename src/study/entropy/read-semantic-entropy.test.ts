@@ -35,7 +35,7 @@ it.each([
   [{ discrete_semantic_entropy: null }, '"discrete_semantic_entropy" is null, expected a number'],
 ])("refuses %j", async (changes, reason) => {
   await expect(read({ ...record, ...changes })).rejects.toMatchObject({
-    code: "bad-artefact",
+    code: "bad-artifact",
     message: expect.stringContaining(reason),
   });
 });

@@ -17,7 +17,7 @@ import type { DataSetName, Workspace } from "../workspace.ts";
 
 /**
  * Reads `math_semantic_entropy.jsonl` / `ood_semantic_entropy.jsonl`.
- * @throws SepError `missing-input`, or `bad-artefact` naming the lines that cannot be used
+ * @throws SepError `missing-input`, or `bad-artifact` naming the lines that cannot be used
  */
 export async function readSemanticEntropy(path: string): Promise<readonly StoredSemanticEntropy[]> {
   const { rows, problems } = await readJsonl(path, { parse: parseSemanticEntropy });
@@ -49,7 +49,7 @@ export interface ClusterView {
 /**
  * A question's clusters as `sep entropy` stored them.
  * @returns null if there is none
- * @throws SepError `bad-artefact`
+ * @throws SepError `bad-artifact`
  */
 export async function readStoredClusters(
   workspace: Workspace,
@@ -113,7 +113,7 @@ async function findLine<T>(path: string, questionId: string, parse: (row: Row) =
 function refuseProblems(path: string, problems: readonly LineProblem[]): void {
   if (problems.length === 0) return;
   throw new SepError(
-    "bad-artefact",
+    "bad-artifact",
     `${path}: ${describeProblems(problems)}. Make it again with \`sep entropy --force\`.`,
   );
 }

@@ -32,7 +32,7 @@ type TableRow = Readonly<Record<string, TableCell | undefined>>;
  * Everything that a study knows about each answer, one row per answer: its question, its grade, every measure of its
  * question, and every probe's score. `split` is null for an answer that is in no data set; scores on `math_train` are
  * of the rows that the probes were fitted on.
- * @throws SepError `missing-input` if there are neither answers nor data sets; `bad-artefact`, `probe-mismatch`
+ * @throws SepError `missing-input` if there are neither answers nor data sets; `bad-artifact`, `probe-mismatch`
  */
 export async function buildAnalysisTable(workspace: Workspace): Promise<readonly TableColumn[]> {
   await requireCurrent(await listTableInputs(workspace), "export table");

@@ -42,7 +42,7 @@ const EVERY_RUN = -1;
 /**
  * Writes the hidden states of one position and layer with the names that Python pipelines use: `question_ids`,
  * `run_ids` (-1 for `before-generation`, which all samples share) and `hidden_states` [n, D].
- * @throws SepError `missing-input`, `bad-option` for what was not traced, `bad-artefact`
+ * @throws SepError `missing-input`, `bad-option` for what was not traced, `bad-artifact`
  */
 export async function exportStates(
   workspace: Workspace,
@@ -81,7 +81,7 @@ export async function exportStates(
 /**
  * Writes each existing probe data set, with the states of a position and layer of choice.
  * @param pathOf where a data set goes
- * @throws SepError `missing-input` if there is none, `bad-option`, `bad-artefact`
+ * @throws SepError `missing-input` if there is none, `bad-option`, `bad-artifact`
  */
 export async function exportDatasets(
   workspace: Workspace,

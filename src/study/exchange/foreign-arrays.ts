@@ -34,13 +34,13 @@ type ForeignArrays =
  * Reads an NPZ file of hidden states (`question_ids, run_ids, hidden_states`) or of a probe data set (`X_hidden,
  * y_correct, mean_think_entropy, semantic_entropy, question_ids, run_ids`), whichever it is. Ids may be strings,
  * integers or objects.
- * @throws SepError `bad-artefact` for what is neither, or whose arrays do not fit together
+ * @throws SepError `bad-artifact` for what is neither, or whose arrays do not fit together
  */
 export async function readForeignArrays(path: string): Promise<ForeignArrays> {
   const arrays = await readNpz(path);
   const fail = (reason: string): never => {
     throw new SepError(
-      "bad-artefact",
+      "bad-artifact",
       `${path}: ${reason}. Save hidden states as question_ids, run_ids and hidden_states, a data set with X_hidden, y_correct, mean_think_entropy and semantic_entropy.`,
     );
   };

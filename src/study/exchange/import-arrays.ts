@@ -36,7 +36,7 @@ const STEP = { step: "import", part: "" } as const;
  * hidden states alone, from `dataset` on) run on them.
  * @param files NPZ files, called as the pipeline calls them: `math_train.npz`, `ood_test.npz`, … and
  *   `math_hidden_states.npz`, `ood_…`
- * @throws SepError `bad-option` for other names, or files that do not make a study; `bad-artefact`; those of `runStep`
+ * @throws SepError `bad-option` for other names, or files that do not make a study; `bad-artifact`; those of `runStep`
  */
 export async function* importArrays(
   workspace: Workspace,
@@ -137,7 +137,7 @@ async function readDatasets(
     const arrays = await readForeignArrays(file);
     if (arrays.kind !== "dataset")
       throw new SepError(
-        "bad-artefact",
+        "bad-artifact",
         `${file} contains hidden states but has the name of a data set. Rename it.`,
       );
     datasets.set(split, arrays.content);
@@ -156,7 +156,7 @@ async function readStates(
   const other = parts.find((part) => part.width !== width);
   if (other !== undefined)
     throw new SepError(
-      "bad-artefact",
+      "bad-artifact",
       `The data sets have states of width ${width} and ${other.width}, expected one width. Import files from one model.`,
     );
   const X = new Float32Array(parts.reduce((sum, part) => sum + part.X.length, 0));
@@ -189,13 +189,13 @@ function findRows(
     const name = `${split}: row ${i} (question ${id}, run ${runIds[i]})`;
     if (row === undefined || width !== states.width)
       throw new SepError(
-        "bad-artefact",
+        "bad-artifact",
         `${name} has no hidden state of width ${width}. Import files from one study.`,
       );
     for (let j = 0; j < width; j++) {
       if (X[i * width + j] !== states.X[row * width + j])
         throw new SepError(
-          "bad-artefact",
+          "bad-artifact",
           `${name} differs from its hidden state at ${j}. Import files from one study.`,
         );
     }

@@ -7,7 +7,7 @@ import { describeProblems, readJsonl } from "../../store/jsonl.ts";
 
 /** Clusters that the user gives, in place of those that a relation finds. */
 export interface EditedClusters {
-  /** The file's name and hash, for the provenance of artefacts. */
+  /** The file's name and hash, for the provenance of artifacts. */
   readonly provenance: Json;
   /**
    * [K] cluster of each sample, numbered in order of first appearance.

@@ -13,7 +13,7 @@ import type { Workspace } from "../workspace.ts";
  * One probe for each layer, at the place of a study's probe and like it in every other respect: what each layer knows of what
  * the study's probe reads at its best one. They are calibrated on the same validation questions.
  * @returns in the order of the layers, without those where nothing could be fitted
- * @throws SepError `missing-input`, `bad-artefact`
+ * @throws SepError `missing-input`, `bad-artifact`
  */
 export async function* fitLayerProbes(
   workspace: Workspace,

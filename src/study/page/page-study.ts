@@ -36,7 +36,7 @@ export interface GatheredStudy {
 
 /**
  * Reads what the page shows of a study, and fits the probes of its map.
- * @throws SepError `missing-input`, `bad-artefact`, `probe-mismatch`; `bad-option` for a study of an observer's states
+ * @throws SepError `missing-input`, `bad-artifact`, `probe-mismatch`; `bad-option` for a study of an observer's states
  */
 export async function* gatherPageStudy(
   workspace: Workspace,

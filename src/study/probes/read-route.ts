@@ -10,14 +10,14 @@ type UsableRoute = FittedRoute & { readonly threshold: RouteThreshold };
 
 /**
  * Reads what `sep route` wrote.
- * @throws SepError `missing-input`; `bad-artefact` for another file; `bad-option` for a route without a threshold
+ * @throws SepError `missing-input`; `bad-artifact` for another file; `bad-option` for a route without a threshold
  */
 export async function readRoute(path: string): Promise<UsableRoute> {
   await requireInput(path, "serve");
   const route = parseRoute(await readFile(path, "utf8"));
   const { threshold, reason, probe } = route;
   if (threshold === undefined || typeof probe?.sha256 !== "string")
-    throw new SepError("bad-artefact", `${path} is no route. Make it with \`sep route\`.`);
+    throw new SepError("bad-artifact", `${path} is no route. Make it with \`sep route\`.`);
   if (threshold === null)
     throw new SepError(
       "bad-option",

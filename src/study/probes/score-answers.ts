@@ -22,7 +22,7 @@ export interface ScoredAnswers {
 /**
  * Reads a trained study and scores its held-out answers by every score.
  * @param seed of the folds that the scores without hidden states are fitted in
- * @throws SepError `missing-input`, `bad-artefact`, `probe-mismatch`
+ * @throws SepError `missing-input`, `bad-artifact`, `probe-mismatch`
  */
 export async function scoreAnswers(workspace: Workspace, seed: number): Promise<ScoredAnswers> {
   const study = await scoreStudy(workspace);

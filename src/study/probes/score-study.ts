@@ -33,7 +33,7 @@ export interface ScoredStudy {
 
 /**
  * Reads the probes of a study and scores its held-out answers with them.
- * @throws SepError `missing-input`, `bad-artefact`, `probe-mismatch`
+ * @throws SepError `missing-input`, `bad-artifact`, `probe-mismatch`
  */
 export async function scoreStudy(workspace: Workspace): Promise<ScoredStudy> {
   const [accuracy, se, baseline] = await Promise.all(

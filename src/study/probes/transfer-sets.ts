@@ -62,7 +62,7 @@ export async function listTransferInputs(workspaces: readonly Workspace[]): Prom
  * validation and test questions together are tested on; the second set, which the study only tests on, is divided in
  * the same shares. Test questions that another set is trained on are left out.
  * @throws SepError `bad-option` for a folder that is given twice, fewer than two data sets, one without a question of its own or different positions,
- * `probe-mismatch` for states of different models, `missing-input`, `bad-artefact`
+ * `probe-mismatch` for states of different models, `missing-input`, `bad-artifact`
  */
 export async function openTransferSets(folders: readonly string[], seed: number): Promise<TransferSet[]> {
   const roots = folders.map((folder) => resolve(folder));

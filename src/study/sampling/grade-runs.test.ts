@@ -115,7 +115,7 @@ describe("a judge", () => {
 });
 
 describe("labels of the user", () => {
-  it("replace the grading, and the artefacts say so", async () => {
+  it("replace the grading, and the artifacts say so", async () => {
     const labels = join(root, "labels.jsonl");
     await writeFile(
       labels,

@@ -21,12 +21,12 @@ export const EXIT_SETTINGS = {
     "Largest share of chains that giving up may harm: the whole chain's own answer is right.",
   ),
   promise: setting(
-    z.enum(EXIT_PROMISES).default("realised"),
-    "What is promised of these shares. expected: their expectation for a new question. realised: the share among as many new questions, with a probability of --confidence.",
+    z.enum(EXIT_PROMISES).default("realized"),
+    "What is promised of these shares. expected: their expectation for a new question. realized: the share among as many new questions, with a probability of --confidence.",
   ),
   confidence: setting(
     z.number().gt(0).lt(1).default(0.95),
-    "Probability with which a realized share is at most the target, for --promise realised.",
+    "Probability with which a realized share is at most the target, for --promise realized.",
   ),
   resplits: setting(
     z.int().min(1).default(200),

@@ -63,7 +63,7 @@ interface QuestionLines {
 
 /**
  * A JSONL file by question, one question in memory at a time. The lines of a question are consecutive.
- * @throws SepError `missing-input`; `bad-artefact` for a line without the key
+ * @throws SepError `missing-input`; `bad-artifact` for a line without the key
  */
 export async function* readQuestionLines(path: string, key = "question_id"): AsyncGenerator<QuestionLines> {
   let questionId: string | null = null;
@@ -73,7 +73,7 @@ export async function* readQuestionLines(path: string, key = "question_id"): Asy
     number += 1;
     if (sizeBytes > bytes.length)
       throw new SepError(
-        "bad-artefact",
+        "bad-artifact",
         `${path}: line ${number} has ${sizeBytes} bytes, more than a row can have. Make the file again.`,
       );
     if (bytes.length === 0) continue;
@@ -93,8 +93,8 @@ function readId(bytes: Buffer, key: string, where: string): string {
   try {
     id = (JSON.parse(bytes.toString()) as Readonly<Record<string, unknown>>)[key];
   } catch (cause) {
-    throw new SepError("bad-artefact", `${where} is not JSON. Make the file again.`, { cause });
+    throw new SepError("bad-artifact", `${where} is not JSON. Make the file again.`, { cause });
   }
   if (typeof id === "string") return id;
-  throw new SepError("bad-artefact", `${where} has no "${key}". Make the file again.`);
+  throw new SepError("bad-artifact", `${where} has no "${key}". Make the file again.`);
 }

@@ -59,7 +59,7 @@ const STEP = { step: "dataset", part: "" } as const;
  * Step 5: joins runs, entropies and hidden states into probe data sets, split by question. The second question set is
  * optional; without its hidden states there is no `ood_test`. Duplicates of a question go to the same split, and questions of
  * the second set that are also in the first are left out.
- * @throws SepError `missing-input`, `bad-option` for a position or layer that was not traced, `bad-artefact`, and
+ * @throws SepError `missing-input`, `bad-option` for a position or layer that was not traced, `bad-artifact`, and
  * those of `runStep`
  */
 export async function* buildDatasets(
@@ -142,15 +142,15 @@ export async function* buildDatasets(
         if (measuredAt !== null && isMeasured(label))
           threshold ??= chooseUnitThreshold(label, labelThreshold, readUnits(runs, source, measuredAt));
         const measured = measuredAt === null || threshold === null ? null : { measuredAt, threshold };
-        const { dataset, unlabelled } = await assembleDataset(
+        const { dataset, unlabeled } = await assembleDataset(
           runs,
           source.hidden,
           source.index,
           source.entropies,
           { position, layer: chosen, label, measured, groupOf: source.duplicates.groupOf },
         );
-        for (const [reason, count] of unlabelled) counts[`${split}_without_label_${reason}`] = count;
-        const dropped = warnOfUnlabelled(split, unlabelled, dataset.runIds.length);
+        for (const [reason, count] of unlabeled) counts[`${split}_without_label_${reason}`] = count;
+        const dropped = warnOfUnlabelled(split, unlabeled, dataset.runIds.length);
         for (const warning of dropped) yield { kind: "warning", ...STEP, warning };
         warnings.push(...dropped);
         await writeProbeDataset(workspace.probeDataset(split), dataset);

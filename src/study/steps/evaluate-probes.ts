@@ -69,7 +69,7 @@ const STEP = { step: "eval", part: "" } as const;
 /**
  * Step 7: scores the held-out questions with every probe and writes `probe_eval.json`. Without a second
  * question set there is no `ood_test`, and a warning says so.
- * @throws SepError `missing-input`, `bad-artefact`, `probe-mismatch`, and those of `runStep`
+ * @throws SepError `missing-input`, `bad-artifact`, `probe-mismatch`, and those of `runStep`
  */
 export async function* evaluateProbes(
   workspace: Workspace,

@@ -109,7 +109,7 @@ describe("sep exit", () => {
     expect((await finishStep(fitExit(workspace, { resplits: 5, targetRisk: 0.3 }))).result.status).toBe(
       "ran",
     );
-    expect((await readExit()).targets).toMatchObject({ stop: 0.3, promise: "realised" });
+    expect((await readExit()).targets).toMatchObject({ stop: 0.3, promise: "realized" });
   });
 
   it("gives the same answers after a stop, one by one or in parallel", { tags: ["long"] }, async () => {

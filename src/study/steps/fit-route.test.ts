@@ -139,7 +139,7 @@ describe("fitRoute", () => {
       reason: null,
     });
     expect(probe.decisions.map(({ kind }) => kind)).toEqual(["risk", "coverage"]);
-    await expect(readRoute(large)).rejects.toMatchObject({ code: "bad-artefact" });
+    await expect(readRoute(large)).rejects.toMatchObject({ code: "bad-artifact" });
     await expect(readRoute(join(root, "none.json"))).rejects.toMatchObject({ code: "missing-input" });
   });
 });

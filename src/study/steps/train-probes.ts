@@ -41,7 +41,7 @@ const STEP = { step: "train", part: "" } as const;
  * Step 6: chooses the SE threshold, sweeps all layers and positions by grouped cross-validation, and fits the accuracy
  * probe, the SE probe and the entropy baseline on the training questions. The validation questions then give each its
  * calibration map and its decision thresholds, so that a probe's two files are all that is needed to use it.
- * @throws SepError `missing-input`, `too-few-questions` for fewer than two training questions, `bad-artefact`,
+ * @throws SepError `missing-input`, `too-few-questions` for fewer than two training questions, `bad-artifact`,
  * `bad-option` for a position or layer that was not traced, and those of `runStep`
  */
 export async function* trainProbes(

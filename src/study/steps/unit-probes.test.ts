@@ -73,7 +73,7 @@ describe("probes at each step of a chain", () => {
 
   it("are evaluated pooled, within answers and over the chain, and decide nothing about answers", async () => {
     const { units, warnings } = await evaluationOf();
-    expect(warnings.map(({ code }) => code)).toContain("unlabelled-rows");
+    expect(warnings.map(({ code }) => code)).toContain("unlabeled-rows");
     expect(units).toMatchObject({ label: "final-incorrect", position: "step-end" });
     const { math_test: test, math_val: val } = units!.splits;
     expect(val).toBeUndefined();

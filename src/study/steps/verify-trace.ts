@@ -57,7 +57,7 @@ const DEFAULT_SAMPLE = 32;
 /**
  * Checks a trace against its runs: that each row is at the token that its index names, that the vectors are plausible
  * states, and that reading a sample of them again gives the same.
- * @throws SepError `missing-input`, `bad-artefact` for files that cannot be read at all, `bad-option` for imported states,
+ * @throws SepError `missing-input`, `bad-artifact` for files that cannot be read at all, `bad-option` for imported states,
  *   and an observer's prompt format of which they have only a hash
  */
 export async function* verifyTrace(
@@ -134,7 +134,7 @@ async function readIndex(path: string): Promise<readonly TraceRow[]> {
   const { rows, problems } = await readJsonl(path, { parse: parseTraceRow });
   if (problems.length === 0) return rows;
   throw new SepError(
-    "bad-artefact",
+    "bad-artifact",
     `${path}: ${describeProblems(problems)}. Make it again with \`sep trace --force\`.`,
   );
 }

@@ -64,7 +64,7 @@ const STEP = { step: "report", part: "" } as const;
 /**
  * Shows an evaluated study: `report.html`, and each of its figures in `figures/` beside it, in the formats asked for and
  * as CSV. Files in formats that are no longer requested are removed, since they would become outdated.
- * @throws SepError `missing-input`, `bad-artefact`, `figures-unavailable`, and those of `runStep`
+ * @throws SepError `missing-input`, `bad-artifact`, `figures-unavailable`, and those of `runStep`
  */
 export async function* writeReport(
   workspace: Workspace,
@@ -112,11 +112,11 @@ export async function* writeReport(
     );
     const total = names.length + 1;
     yield { kind: "started", ...STEP, unit: "file", done: 0, total };
-    const evaluation = await readArtefact<ProbeEval>(workspace.probeEval, "audit", "sep eval");
+    const evaluation = await readArtifact<ProbeEval>(workspace.probeEval, "audit", "sep eval");
     const comparison =
-      compared === null ? null : await readArtefact<TransferEval>(compared, "matrix", "sep transfer");
+      compared === null ? null : await readArtifact<TransferEval>(compared, "matrix", "sep transfer");
     const seeds =
-      repeated === null ? null : await readArtefact<SeedsSummary>(repeated, "seeds", "sep eval --seeds");
+      repeated === null ? null : await readArtifact<SeedsSummary>(repeated, "seeds", "sep eval --seeds");
     const content = await gatherReport(workspace, evaluation, { transfer: comparison, seeds });
     const { figureSvg, makeFigures, renderReport } = await loadDrawing();
     const figures = makeFigures(content);
@@ -181,9 +181,9 @@ const describeLetters = (names: readonly FigureName[]): ManifestWarning => ({
 });
 
 /** @param key one that every such file has */
-async function readArtefact<T>(path: string, key: keyof T & string, maker: string): Promise<T> {
+async function readArtifact<T>(path: string, key: keyof T & string, maker: string): Promise<T> {
   const bad = (found: string, cause?: unknown): SepError =>
-    new SepError("bad-artefact", `${path} was not written by \`${maker}\`: ${found}. Run it again.`, {
+    new SepError("bad-artifact", `${path} was not written by \`${maker}\`: ${found}. Run it again.`, {
       cause,
     });
   let value: unknown;
@@ -199,7 +199,7 @@ async function readArtefact<T>(path: string, key: keyof T & string, maker: strin
 /**
  * Collects what the report shows.
  * @param beside what is shown beside the evaluation, null for none
- * @throws SepError `missing-input`, `bad-artefact`, `probe-mismatch`
+ * @throws SepError `missing-input`, `bad-artifact`, `probe-mismatch`
  */
 async function gatherReport(
   workspace: Workspace,

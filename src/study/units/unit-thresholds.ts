@@ -6,13 +6,13 @@ import { describeProblems, readJsonl } from "../../store/jsonl.ts";
 
 /**
  * What `sep label` measured, by part.
- * @throws SepError `missing-input`, `bad-artefact`
+ * @throws SepError `missing-input`, `bad-artifact`
  */
 export async function readUnitValues(path: string): Promise<MeasuredUnits["measuredAt"]> {
   const { rows, problems } = await readJsonl(path, { parse: parseUnitValue });
   if (problems.length > 0)
     throw new SepError(
-      "bad-artefact",
+      "bad-artifact",
       `${path}: ${describeProblems(problems)}. Make it again with \`sep label --force\`.`,
     );
   const keyOf = (question: string, run: number, span: readonly number[]): string =>
