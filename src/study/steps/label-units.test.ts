@@ -45,6 +45,7 @@ it("a part is inconsistent as far as the other samples do not entail it", async 
 describe("sep label", () => {
   let root: string;
   let workspace: Workspace;
+  let notCompared: Awaited<ReturnType<typeof run>>;
   const run = async (...args: string[]): Promise<{ readonly code: number; readonly text: string }> => {
     const cli = createFakeCli();
     const code = await runCli([...args, "--out", root], cli.context);
@@ -87,6 +88,7 @@ describe("sep label", () => {
       "--seed",
       "3",
     );
+    notCompared = await run("label", "--set", "math", "--position", "step-end");
     await sep("entropy", "--set", "math");
     await sep("trace", "--set", "math", "--positions", "step-end", "--layers", "4");
   }, 120_000);
@@ -95,10 +97,15 @@ describe("sep label", () => {
     await rm(root, { recursive: true });
   });
 
+  it("refuses answers that have not been compared, and names the step to run", () => {
+    expect(notCompared.code).not.toBe(0);
+    expect(notCompared.text).toMatch(/have not been compared yet. Run `sep entropy --equivalence nli` first/);
+  });
+
   it("refuses what the study has no NLI model for, by name", async () => {
     const { code, text } = await run("label", "--set", "math", "--position", "step-end");
     expect(code).not.toBe(0);
-    expect(text).toMatch(/answers were compared by math, which has no NLI model/);
+    expect(text).toMatch(/answers were compared by the relation math, which has no NLI model/);
   });
 
   it("draws the same continuations whatever is sampled beside them, and makes labels of their entropy", {

@@ -206,13 +206,18 @@ function nliModelOf(equivalence: Json): Json {
   return name === "hybrid" && undecided != null ? nliModelOf(undecided) : null;
 }
 
-/** @throws SepError `bad-option` */
+/** @throws SepError `missing-input` where nothing was compared yet; `bad-option` for a relation without an NLI model */
 function requireNli(equivalence: Json): void {
   if (nliModelOf(equivalence) !== null) return;
-  const name = (equivalence as { readonly name?: string } | null)?.name ?? "an unknown relation";
+  const name = (equivalence as { readonly name?: string } | null)?.name;
+  if (name === undefined)
+    throw new SepError(
+      "missing-input",
+      "The label inconsistent compares answers by the study's NLI model, and they have not been compared yet. Run `sep entropy --equivalence nli` first.",
+    );
   throw new SepError(
     "bad-option",
-    `Got the label inconsistent, but the study's answers were compared by ${name}, which has no NLI model to ask what follows from what. Run \`sep entropy --equivalence nli\`, or take the label clusters.`,
+    `Got the label inconsistent, but the study's answers were compared by the relation ${name}, which has no NLI model to ask what follows from what. Run \`sep entropy --equivalence nli\`, or take the label clusters.`,
   );
 }
 
