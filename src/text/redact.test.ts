@@ -149,7 +149,7 @@ describe("shapes", () => {
     const other = fc.string({ unit: fc.constantFrom(..."abcdef 0123456789,.;!%&\\()ä語"), maxLength: 12 });
     fc.assert(
       fc.property(fc.array(fc.oneof(word, other)), (words) => {
-        const text = words.join(" ").replace(/\b(bearer|basic|authorization|api)\s+\S*\d\S*/gi, "$1");
+        const text = words.join(" ").replace(/\b(bearer|basic|authorization|api)(\s+\S*\d\S*)+/gi, "$1");
         expect(createRedactor([KEY]).message(text)).toBe(text);
       }),
     );
