@@ -162,7 +162,7 @@ describe("spelling", () => {
 
   it("finds British words, and no others", () => {
     const british =
-      "The colour of a normalised centre; quantised, modelled, labelling; behaviour, licence, artifact, grey.";
+      "The colour of a normalised centre; quantised, modelled, labelling; behaviour, licence, artefact, grey.";
     expect(findBritish(british)).toHaveLength(10);
     expect(
       findBritish(
@@ -261,7 +261,7 @@ const BRITISH = [
   /\b\w*(?:cancel|fuel|label|level|model|signal|travel)l(?:ed|ing|er)\w*/gi,
   /\b(?:centre|fibre|litre|metre|theatre)\w*/gi,
   /\b(?:un)?(?:learnt|spelt|burnt)\b/gi,
-  /\b(?:ageing|amongst|analys(?:e|ed|ing)|artifact|catalogue|defence|dialogue|fulfil|grey|judgement|licence|maths)s?\b/gi,
+  /\b(?:ageing|amongst|analys(?:e|ed|ing)|artefact|catalogue|defence|dialogue|fulfil|grey|judgement|licence|maths)s?\b/gi,
   /\b(?:offence|programme|sceptic\w*|skilful|towards|whilst)s?\b/gi,
 ] as const;
 
