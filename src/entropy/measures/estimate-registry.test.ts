@@ -34,6 +34,11 @@ test("what is chosen: all, the usual ones, or names beside those that later step
     "semantic_entropy",
     "luq",
   ]);
+  const usual = chooseEstimates("default");
+  expect(chooseEstimates(["p_false", "default"])).toEqual([
+    ...usual,
+    ESTIMATES.find(({ name }) => name === "p_false"),
+  ]);
   expect(() => chooseEstimates(["luq", "lucky"])).toThrow(
     /Got the unknown uncertainty measure lucky, expected some of discrete_/,
   );

@@ -30,7 +30,7 @@ const DEFAULT_ESTIMATES: readonly string[] = [
 /** Later steps read these. */
 const ALWAYS: readonly string[] = ["semantic_entropy", "discrete_semantic_entropy"];
 
-/** Which estimates: all, the default ones, or some by name besides those that later steps need. */
+/** Which estimates: all, the default ones, or some by name besides those that later steps need; `default` names those. */
 export type EstimateChoice = "all" | "default" | readonly string[];
 
 /**
@@ -39,7 +39,8 @@ export type EstimateChoice = "all" | "default" | readonly string[];
  */
 export function chooseEstimates(choice: EstimateChoice): readonly Estimate[] {
   if (choice === "all") return ESTIMATES;
-  const names = new Set(choice === "default" ? DEFAULT_ESTIMATES : [...ALWAYS, ...choice]);
+  const named = [choice].flat().flatMap((name) => (name === "default" ? DEFAULT_ESTIMATES : [name]));
+  const names = new Set([...ALWAYS, ...named]);
   const unknown = [...names].filter((name) => !ESTIMATES.some((estimate) => estimate.name === name));
   if (unknown.length > 0)
     throw new SepError(

@@ -104,7 +104,7 @@ export const MEANING = {
 export const ESTIMATE_SETTINGS = inGroup("Meaning and entropy", {
   estimates: setting(
     z.union([z.enum(["all", "default"]), z.array(z.string().min(1)).readonly()]).default("default"),
-    "Uncertainty measures to compute, by name and separated by commas. Anything but default also prints what each one costs; docs/estimates.md.",
+    "Uncertainty measures to compute, by name and separated by commas; default in a list stands for the usual ones. Anything but default also prints what each one costs; docs/estimates.md.",
     { placeholder: "all|default|LIST", noun: "names" },
   ),
   seMode: setting(
