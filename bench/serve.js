@@ -134,7 +134,8 @@ async function measureLevels(port, turns) {
       ]);
       console.error(rows.at(-1).join("  "));
     }
-    if (turns.length > 1) console.log(describeOverhead(conversations, ...runs));
+    // one round has no standard error
+    if (turns.length > 1 && Number(values.rounds) > 1) console.log(describeOverhead(conversations, ...runs));
   }
 }
 

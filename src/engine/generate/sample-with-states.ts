@@ -29,10 +29,10 @@ export interface AnswerWithStates extends SampledAnswer {
 
 /**
  * Samples answers as `sampleAnswers` does, bit for bit, and reads the residual stream in the same passes; an answer's last
- * token takes one more, where it is of the text or a place may be there. A pass of many rows sums in another order than `model.trace`, so that states differ from its own by
- * float32's rounding. Of each answer in work only the states are kept that a place may still fall on: of the prompt's last
- * token, of the end of its reasoning, and of the last few tokens; with places that have many tokens per answer, of every token
- * up to {@link MOST_KEPT_BYTES}, after which a trace has to read the answer.
+ * token takes one more, where it is of the text or a place may be there. A pass of many rows sums in another order than
+ * `model.trace`, so that states differ from its own by float32's rounding. Of each answer in work only the states are kept that
+ * a place may still fall on: of the prompt's last token, of the end of its reasoning, and of the last few tokens; with places
+ * that have many tokens per answer, of every token up to {@link MOST_KEPT_BYTES}, after which a trace has to read the answer.
  * @returns one answer per run id, in that order
  * @throws SepError `prompt-too-long`; the signal's reason
  */
