@@ -96,15 +96,16 @@ export function appendKv(sizes: KvSizes, block: KvBlock, step: KvStep): KvBlock 
 
 /** Writes a step's tokens behind those of each row from `first` on. */
 function writeStep(sizes: KvSizes, block: KvBlock, step: KvStep, first = 0): void {
-  for (let row = first; row < block.rows; row++) {
-    const length = block.lengths[row] as number;
-    copyTokens(
-      sizes,
-      { arrays: step[STORAGE], capacity: step.tokens, row, token: 0 },
-      { arrays: block[STORAGE], capacity: block.capacity, row, token: length },
-      step.tokens,
-    );
-  }
+  const { kvHeadCount, headSize } = sizes;
+  const size = step.tokens * headSize;
+  const lanes = Array.from({ length: (block.rows - first) * kvHeadCount }, (_, index) => {
+    const lane = first * kvHeadCount + index;
+    const length = block.lengths[Math.floor(lane / kvHeadCount)] as number;
+    return { from: lane * size, to: (lane * block.capacity + length) * headSize };
+  });
+  eachPair(step[STORAGE], block[STORAGE], (source, target) => {
+    for (const { from, to } of lanes) copyNumbers(source, from, target, to, size);
+  });
 }
 
 /** A token of a row, from which on tokens are copied. */
@@ -115,30 +116,43 @@ interface KvPlace {
   readonly token: number;
 }
 
-function copyTokens(
-  { blockCount, kvHeadCount, headSize }: KvSizes,
-  from: KvPlace,
-  to: KvPlace,
-  count: number,
-): void {
+function copyTokens(sizes: KvSizes, from: KvPlace, to: KvPlace, count: number): void {
+  const { kvHeadCount, headSize } = sizes;
   const size = count * headSize;
-  const copy =
-    count === 1
-      ? // a view takes longer to make than these few numbers to copy
-        (source: Float32Array, at: number, target: Float32Array, place: number): void => {
-          for (let i = 0; i < size; i++) target[place + i] = source[at + i]!;
-        }
-      : (source: Float32Array, at: number, target: Float32Array, place: number): void =>
-          target.set(source.subarray(at, at + size), place);
-  for (let head = 0; head < kvHeadCount; head++) {
-    const at = ((from.row * kvHeadCount + head) * from.capacity + from.token) * headSize;
-    const place = ((to.row * kvHeadCount + head) * to.capacity + to.token) * headSize;
-    for (let layer = 0; layer < blockCount; layer++) {
-      copy(from.arrays.keys[layer]!, at, to.arrays.keys[layer]!, place);
-      copy(from.arrays.values[layer]!, at, to.arrays.values[layer]!, place);
+  eachPair(from.arrays, to.arrays, (source, target) => {
+    for (let head = 0; head < kvHeadCount; head++) {
+      const at = ((from.row * kvHeadCount + head) * from.capacity + from.token) * headSize;
+      const place = ((to.row * kvHeadCount + head) * to.capacity + to.token) * headSize;
+      copyNumbers(source, at, target, place, size);
     }
+  });
+}
+
+/** Array by array: neighbouring places are read and written one after the other, which memory serves fastest. */
+function eachPair(
+  from: KvArrays,
+  to: KvArrays,
+  visit: (source: Float32Array, target: Float32Array) => void,
+): void {
+  for (const [layer, keys] of from.keys.entries()) {
+    visit(keys, to.keys[layer] as Float32Array);
+    visit(from.values[layer] as Float32Array, to.values[layer] as Float32Array);
   }
 }
+
+function copyNumbers(
+  source: Float32Array,
+  at: number,
+  target: Float32Array,
+  place: number,
+  size: number,
+): void {
+  // a view takes longer to make than a few numbers to copy
+  if (size <= FEW_NUMBERS) for (let i = 0; i < size; i++) target[place + i] = source[at + i] as number;
+  else target.set(source.subarray(at, at + size), place);
+}
+
+const FEW_NUMBERS = 128;
 
 /** A block of the chosen rows, in the given order; a row may be chosen more than once. */
 export function selectKvRows(sizes: KvSizes, block: KvBlock, rows: readonly number[]): KvBlock {
@@ -261,13 +275,13 @@ const ROOM_TO_GROW = 2;
 function moveLanes({ kvHeadCount, headSize }: KvSizes, block: KvBlock, capacity: number): void {
   const count = block.rows * kvHeadCount;
   const grows = capacity > block.capacity;
-  for (let step = 0; step < count; step++) {
+  const lanes = Array.from({ length: count }, (_, step) => {
     const lane = grows ? count - 1 - step : step; // away from lanes that are still to be moved
     const used = (block.lengths[Math.floor(lane / kvHeadCount)] as number) * headSize;
-    const [from, to] = [lane * block.capacity * headSize, lane * capacity * headSize];
-    for (const array of [...block[STORAGE].keys, ...block[STORAGE].values])
-      array.copyWithin(to, from, from + used);
-  }
+    return { from: lane * block.capacity * headSize, to: lane * capacity * headSize, used };
+  });
+  for (const array of [...block[STORAGE].keys, ...block[STORAGE].values])
+    for (const { from, to, used } of lanes) array.copyWithin(to, from, from + used);
 }
 
 const zeros = (size: number): Float32Array => new Float32Array(size);
