@@ -26,7 +26,7 @@ interface LocalEngine extends AnswerSampler, StateReader {
  * mixed lengths were 78% full. They are not many more, so that what is left at the end of a run is shared evenly.
  * @param rows in a pass
  */
-export const rowsPerWorker = (rows: number): number => Math.ceil(2.5 * rows);
+export const rowsPerWorker = (rows: number): number => 4 * rows;
 
 /**
  * An engine for some questions. onnxruntime's Node binding runs a pass on the thread that asks for it, so copies of a

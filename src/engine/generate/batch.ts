@@ -7,6 +7,7 @@ import {
   type KvBlock,
   type KvRows,
   kvBytesPerToken,
+  prefixCapacityFor,
   suffixCapacityFor,
 } from "../session/kv-block.ts";
 import type { DrawnSums, LogitReach } from "../session/vocabulary.ts";
@@ -106,7 +107,7 @@ export function createBatch<Owner extends BatchOwner>(
   /** Jobs by the place of their prompt among the prefixes. */
   const groups: Owner[] = [];
   const suffixes = createKvRows(config, limits.rows, suffixCapacityFor);
-  const prefixes = createKvRows(config, 1);
+  const prefixes = createKvRows(config, 1, prefixCapacityFor);
   /** What groups have in common, each once, by its place among the commons; null for nothing. */
   const shared: (KvBlock | null)[] = [];
   const commons = createKvRows(config, 1);

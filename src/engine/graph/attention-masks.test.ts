@@ -1,16 +1,18 @@
 import { describe, expect, it } from "vitest";
-import { attentionMask, paddingFor } from "./attention-masks.ts";
+import { attentionMask, fillingFor } from "./attention-masks.ts";
 
 describe("attentionMask", () => {
   // 3 prefix tokens in a capacity of 4, 3 new ones, 2 suffix tokens in a capacity of 4: positions 0-2, 5-7, 3-4
   const own = { prefixLength: 3, prefixCapacity: 4, suffixLength: 2, suffixCapacity: 4, tokens: 3 };
   const spans = { ...own, commonLength: 0, commonCapacity: 0 };
-  const width = 64 + spans.prefixCapacity;
+  const gap = 60;
+  const width = spans.prefixCapacity + gap + 64;
 
   /** 1 where a token may look, row after row: prefix, new tokens, suffix. */
   const seen = (mask: Float32Array): string[] =>
     Array.from({ length: mask.length / width }, (_, row) => {
       const all = [...mask.subarray(row * width, (row + 1) * width)].map((value) => (value === 0 ? 1 : 0));
+      expect(all.splice(4, gap)).toEqual(new Array(gap).fill(0));
       expect(all.slice(11)).toEqual(new Array(57).fill(0));
       return [all.slice(0, 4), all.slice(4, 7), all.slice(7, 11)].map((span) => span.join("")).join(" ");
     });
@@ -47,8 +49,11 @@ describe("attentionMask", () => {
   });
 });
 
-it("pads new tokens and suffix to whole vectors, with at least one position", () => {
-  const padding = (tokens: number, suffixCapacity: number): number => paddingFor({ tokens, suffixCapacity });
+it("fills up to whole vectors behind the prefix, and behind new tokens and suffix with at least one position", () => {
+  const fill = (prefixCapacity: number, tokens: number, suffixCapacity: number) =>
+    fillingFor({ prefixCapacity, tokens, suffixCapacity });
+  expect([0, 16, 48, 64, 80].map((capacity) => fill(capacity, 1, 0).gap)).toEqual([0, 48, 16, 0, 48]);
+  const padding = (tokens: number, suffixCapacity: number): number => fill(0, tokens, suffixCapacity).padding;
   expect([padding(1, 0), padding(1, 16), padding(1, 48), padding(1, 64), padding(64, 0)]).toEqual([
     63, 47, 15, 63, 64,
   ]);

@@ -40,28 +40,38 @@ interface MaskSpans {
 /** onnxruntime's softmax sums so many numbers side by side. */
 const WIDTH_STEP = 64;
 
-/**
- * The padding behind C, X, S and T, at least one position. Where only the suffix's capacity differs, scores have the same
- * place, and a whole number of {@link WIDTH_STEP} follows the prefix, so that they are summed in the same order.
- */
-export const paddingFor = ({
-  suffixCapacity,
-  tokens,
-}: Pick<MaskSpans, "suffixCapacity" | "tokens">): number =>
-  WIDTH_STEP - ((tokens + suffixCapacity) % WIDTH_STEP);
+/** Positions of no token: `gap` behind the prefix, and `padding`, at least one, behind the suffix. */
+interface Filling {
+  readonly gap: number;
+  readonly padding: number;
+}
 
 /**
- * [S, C + X + S + T + P] over what one row has in common with others, prefix, new tokens, suffix and padding: every new token sees itself and what is before
- * it, as far back as the window reaches.
+ * Where only the capacities of prefix or suffix differ, all scores keep their places among {@link WIDTH_STEP} numbers, so that
+ * they are summed in the same order. A common span's capacity is a multiple of it.
+ */
+export const fillingFor = ({
+  prefixCapacity,
+  suffixCapacity,
+  tokens,
+}: Pick<MaskSpans, "prefixCapacity" | "suffixCapacity" | "tokens">): Filling => ({
+  gap: (WIDTH_STEP - (prefixCapacity % WIDTH_STEP)) % WIDTH_STEP,
+  padding: WIDTH_STEP - ((tokens + suffixCapacity) % WIDTH_STEP),
+});
+
+/**
+ * [S, C + X + gap + S + T + padding] over what one row has in common with others, prefix, new tokens and suffix: every new token
+ * sees itself and what is before it, as far back as the window reaches.
  * @param window tokens seen, the token itself included; null: all
  */
 export function attentionMask(spans: MaskSpans, window: number | null): Float32Array {
   const { commonLength, commonCapacity, prefixLength, prefixCapacity, suffixLength, suffixCapacity, tokens } =
     spans;
-  const firstNew = commonCapacity + prefixCapacity;
+  const { gap, padding } = fillingFor(spans);
+  const firstNew = commonCapacity + prefixCapacity + gap;
   const firstOfSuffix = firstNew + tokens;
   const shared = commonLength + prefixLength;
-  const width = firstOfSuffix + suffixCapacity + paddingFor(spans);
+  const width = firstOfSuffix + suffixCapacity + padding;
   const mask = new Float32Array(tokens * width).fill(MASKED);
   for (let own = 0; own < tokens; own++) {
     const start = own * width;

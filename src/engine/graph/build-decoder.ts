@@ -24,7 +24,7 @@ const FEED_FROM_BYTES = 2 ** 24;
  * Builds the decoder as one ONNX graph that serves chunked prefill, decoding and tracing.
  *
  * Inputs: those of {@link declareDecoderTensors} and {@link addVocabulary}, and `trace_rows`, `logit_rows` [any]: which of
- * the B * S tokens to read. Outputs: `logits` [rows, V] and what `addVocabulary` reads of them; `final_norm` [rows, D]; `residual.{l}` [rows, D] for l = 0 .. L (0 = the
+ * the B * S tokens to read. Outputs: those of `addVocabulary`; `final_norm` [rows, D]; `residual.{l}` [rows, D] for l = 0 .. L (0 = the
  * embeddings as the first block receives them, l = after block l, always before the final norm); the new keys and
  * values.
  * @param quantised the quantised weights of the linear layers; null computes them in float32
@@ -59,6 +59,7 @@ export function buildDecoder(
     slots: inputs.slots,
     sharedKeys: eachSpan((span) => names.cache(span, 0, "k")),
     suffixKeys: names.cache("suffix", 0, "k"),
+    gap: inputs.gap,
     mask: inputs.mask(maskKindOf(config, 0)),
   });
   const scope: GraphScope = {
@@ -91,9 +92,7 @@ export function buildDecoder(
   graph.output(names.finalNorm, "float32", ["traced", hiddenSize]);
 
   const predicting = graph.add("Gather", [normed, logitRows], { axis: 0 });
-  graph.addNamed("Identity", [addHead(scope, predicting, tensors)], [names.logits]);
-  graph.output(names.logits, "float32", ["predicted", vocabularySize]);
-  addVocabulary(graph, names.logits, vocabularySize);
+  addVocabulary(graph, addHead(scope, predicting, tensors), vocabularySize);
   refuseUnusedWeights(index, { weights, root, ignored: tensors.ignored, modelType: config.modelType });
   return {
     model: { graph: graph.serialize(), sources: weights.sources() },

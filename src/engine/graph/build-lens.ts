@@ -32,7 +32,8 @@ export function buildLens(architecture: Architecture, config: DecoderConfig, ind
   const { hiddenSize, vocabularySize } = config;
   const residuals = graph.input(LENS_TENSORS.residuals, "float32", ["rows", hiddenSize]);
   const normed = addNorm(scope, residuals, `${root}${tensors.finalNorm}`, hiddenSize);
-  graph.addNamed("Identity", [addHead(scope, normed, tensors)], [LENS_TENSORS.logits]);
+  const head = addHead(scope, normed, tensors);
+  graph.addNamed("Identity", [head.finish(head)], [LENS_TENSORS.logits]);
   graph.output(LENS_TENSORS.logits, "float32", ["rows", vocabularySize]);
   return { graph: graph.serialize(), sources: weights.sources() };
 }

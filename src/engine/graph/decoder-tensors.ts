@@ -12,6 +12,7 @@ export const DECODER_TENSORS = {
   rope: (index: number, half: "cos" | "sin"): string => `rope_${half}.${index}`,
   slots: (span: SharedSpan): string => `${span}_slots`,
   slotOfRow: (span: SharedSpan): string => `${span}_slot_of_row`,
+  gap: "gap",
   mask: (kind: MaskKind): string => `${kind}_mask`,
   traceRows: "trace_rows",
   logitRows: "logit_rows",
@@ -35,7 +36,7 @@ export const DECODER_TENSORS = {
  * whose shared spans lie in groups with R slots each, by span:
  * `token_ids` [B, S] or `embeddings` [B * S, D]; `position_ids` [B, S]; per rope `rope_cos.{i}`, `rope_sin.{i}` [positions, pairs];
  * `common_slots`, `prefix_slots` [groups, kvHeads, R] and `common_slot_of_row`, `prefix_slot_of_row` [B, kvHeads]; by the kinds
- * of masks in use `full_mask` and `sliding_mask` [B, 1, 1, S, C + X + S + T + P], with P positions of padding; per layer
+ * of masks in use `full_mask` and `sliding_mask` [B, 1, 1, S, C + X + gap + S + T + P], with P positions of padding, and `gap` [1]; per layer
  * `common.{l}.k|v` [groups, kvHeads, C, headSize], `prefix.{l}.k|v` [groups, kvHeads, X, headSize], `suffix.{l}.k|v` [B, kvHeads, 1, T, headSize] and the output
  * `new.{l}.k|v` [B, kvHeads, S, headSize].
  */
@@ -76,6 +77,7 @@ export function declareDecoderTensors(
       graph.input(names.slots(span), "int64", [`${span}_groups`, kvHeadCount, `${span}_slots_per_group`]),
     ),
     slotOfRow: eachSpan((span) => graph.input(names.slotOfRow(span), "int64", ["B", kvHeadCount])),
+    gap: graph.input(names.gap, "int64", [1]),
     mask: names.mask,
   };
 }

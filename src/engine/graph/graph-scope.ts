@@ -30,7 +30,9 @@ export interface DecoderInputs {
   readonly slots: Readonly<Record<SharedSpan, TensorName>>;
   /** [B, kvHeads] int64: in which of the groups * kvHeads * R slots each bundle is */
   readonly slotOfRow: Readonly<Record<SharedSpan, TensorName>>;
-  /** [B, 1, 1, S, C + X + S + T + P] float32: very negative where a new token may not look, in unused capacity and in padding */
+  /** [1] int64: positions between prefix and new tokens that hold none */
+  readonly gap: TensorName;
+  /** [B, 1, 1, S, C + X + gap + S + T + P] float32: very negative where a new token may not look, in unused capacity and in padding */
   readonly mask: (kind: MaskKind) => TensorName;
 }
 
@@ -61,10 +63,10 @@ export interface AttentionShapes {
   /** [B * kvHeads, G * S * headSize] */
   readonly queryBundles: TensorName;
   readonly shared: Readonly<Record<SharedSpan, SharedShapes>>;
-  /** [C, X, S, T, P] */
+  /** [C, X, gap, S, T, P] */
   readonly spans: TensorName;
-  /** [B, kvHeads, G, S, P] zeros */
-  readonly padding: TensorName;
+  /** Zeros: `gap` [B, kvHeads, G, S, gap], `padding` [B, kvHeads, G, S, P]. */
+  readonly filling: Readonly<Record<"gap" | "padding", TensorName>>;
 }
 
 /** For a span of X tokens that the rows of a group share. */
@@ -176,7 +178,14 @@ export interface LinearFormat {
    * Adds x W^T to the graph.
    * @param x [N, inSize] float32
    * @param parts one for each of {@link tensors}
-   * @returns [N, outSize] float32
    */
-  add(scope: LinearScope, x: TensorName, weight: LinearWeight, parts: readonly TensorName[]): TensorName;
+  add(scope: LinearScope, x: TensorName, weight: LinearWeight, parts: readonly TensorName[]): ScaledRows;
+}
+
+/** Rows of numbers that count once each row is multiplied by its scale. */
+export interface ScaledRows {
+  /** [N, width] float32 */
+  readonly rows: TensorName;
+  /** [N, 1] float32; null where the rows are what they should be */
+  readonly scales: TensorName | null;
 }

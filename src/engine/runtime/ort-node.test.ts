@@ -6,6 +6,7 @@ import { createRng } from "../../math/rng.ts";
 import { createGraph, type OnnxType } from "../graph/graph.ts";
 import type { LinearFormat, LinearWeight } from "../graph/graph-scope.ts";
 import { createGraphWeights } from "../graph/graph-weights.ts";
+import { scaleRows } from "../graph/parts/linear.ts";
 import { INT4_LINEAR, INT8_LINEAR } from "../graph/parts/quantised-linear.ts";
 import { exactIntegerSettings } from "./ort-node.ts";
 
@@ -43,7 +44,7 @@ async function openLinear(format: LinearFormat, values: Float32Array) {
     rotations: new Map(),
     pairedRows: new Map(),
   };
-  graph.addNamed("Identity", [format.add(scope, x, WEIGHT, parts)], ["y"]);
+  graph.addNamed("Identity", [scaleRows(graph, format.add(scope, x, WEIGHT, parts))], ["y"]);
   graph.output("y", "float32", ["N", OUT_SIZE]);
   const session = await InferenceSession.create(graph.serialize(), {
     externalData,

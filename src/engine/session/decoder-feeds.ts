@@ -1,7 +1,7 @@
 import { SepError } from "../../errors.ts";
 import type { SafetensorsDtype } from "../../formats/safetensors.ts";
 import { decodeTensor } from "../../formats/tensor-bytes.ts";
-import { attentionMask, eachSpan, maskKinds, paddingFor, type SharedSpan } from "../graph/attention-masks.ts";
+import { attentionMask, eachSpan, fillingFor, maskKinds, type SharedSpan } from "../graph/attention-masks.ts";
 import type { DecoderConfig } from "../graph/decoder-config.ts";
 import { DECODER_TENSORS as names } from "../graph/decoder-tensors.ts";
 import { inverseFrequencies, ropeTables, rotaryMagnitude, rotaryPairs } from "../graph/rope.ts";
@@ -206,8 +206,9 @@ function createMaskFeeds(
       suffixCapacity: suffix.capacity,
       tokens,
     };
-    const width = spans.commonCapacity + spans.prefixCapacity + tokens + suffix.capacity + paddingFor(spans);
-    const feeds: Record<string, Tensor> = {};
+    const { gap, padding } = fillingFor(spans);
+    const width = spans.commonCapacity + spans.prefixCapacity + gap + tokens + suffix.capacity + padding;
+    const feeds: Record<string, Tensor> = { [names.gap]: integerTensor([gap], [1]) };
     for (const kind of kinds) {
       const window = kind === "sliding" ? config.window : null;
       const mask = new Float32Array(rows * tokens * width);

@@ -35,7 +35,7 @@ export interface KvStep {
 type KvSizes = Pick<DecoderConfig, "blockCount" | "kvHeadCount" | "headSize">;
 
 /**
- * Capacities are multiples of this. Masked tokens add exact zeros to every sum, so that a row's numbers do not depend on
+ * Capacities are multiples of this, or of {@link CLOSE_STEP}. Masked tokens add exact zeros to every sum, so that a row's numbers do not depend on
  * how much longer the rows beside it are, as long as no number changes its lane in the widest vectors (16 numbers, taken
  * four at a time).
  */
@@ -55,10 +55,17 @@ export function capacityFor({ headSize }: KvSizes, length: number): number {
  * so that it can follow the length more closely: every step reads all of it from memory, and growing copies it.
  */
 export const suffixCapacityFor = (_sizes: KvSizes, length: number): number =>
-  roundUp(length, length <= SHORT_SUFFIX ? SHORT_SUFFIX_STEP : CAPACITY_STEP);
+  roundUp(length, length <= SHORT_SUFFIX ? CLOSE_STEP : CAPACITY_STEP);
+
+/** The capacity for prefixes of a batch: rows of short prompts would meet more padding than tokens. */
+export const prefixCapacityFor = (sizes: KvSizes, length: number): number =>
+  length === 0 || length > SHORT_PREFIX || sizes.headSize > SUMMED_AT_ONCE
+    ? capacityFor(sizes, length)
+    : roundUp(length, CLOSE_STEP);
 
 const SHORT_SUFFIX = 128;
-const SHORT_SUFFIX_STEP = 16;
+const SHORT_PREFIX = 256;
+const CLOSE_STEP = 16;
 
 const roundUp = (length: number, step: number): number => Math.ceil(length / step) * step;
 

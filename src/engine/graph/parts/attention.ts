@@ -35,8 +35,8 @@ export function addSelfAttention(
  * out goes back to the rows.
  *
  * A row's own spans are multiplied one head at a time: onnxruntime multiplies a vector by a matrix where it lies, but copies
- * a matrix that meets several vectors first, which takes longer than the product with a few. The scores end in padding, so
- * that a capacity that grows moves no number to another lane of the vectors that sum them.
+ * a matrix that meets several vectors first, which takes longer than the product with a few. Zeros stand behind
+ * the prefix and the suffix, so that a capacity that grows moves no number to another lane of the vectors that sum them.
  * @returns [N, H * headSize]; writes the new keys and values [B, kvHeads, S, headSize] as graph outputs
  */
 export function addAttention(scope: GraphScope, layer: number, { q, k, v }: Projections): TensorName {
@@ -52,14 +52,15 @@ export function addAttention(scope: GraphScope, layer: number, { q, k, v }: Proj
 
   const scores = addMaskedScores(scope, layer, [
     ...SHARED_SPANS.map((span) => addSharedScores(scope, layer, span, queries)),
+    shapes.filling.gap,
     addNewScores(scope, queries, newKeys),
     addKeyProduct(scope, queries, cache("suffix", layer, "k"), 5),
-    shapes.padding,
+    shapes.filling.padding,
   ]);
   const weights = graph.add("Softmax", [scores], { axis: -1 });
   const onShared = eachSpan(() => graph.fresh());
   const [onNew, onSuffix] = [graph.fresh(), graph.fresh()];
-  const parts = [onShared.common, onShared.prefix, onNew, onSuffix, graph.fresh()];
+  const parts = [onShared.common, onShared.prefix, graph.fresh(), onNew, onSuffix, graph.fresh()];
   graph.addNamed("Split", [weights, shapes.spans], parts, { axis: -1 });
 
   const fromOwn = graph.add("Add", [
@@ -198,7 +199,7 @@ function addRotary(
   });
 }
 
-/** The shape vectors that the attention needs, and its padding, computed from one run's inputs. */
+/** The shape vectors that the attention needs, and its zeros, computed from one run's inputs. */
 export function addAttentionShapes(
   graph: OnnxGraph,
   { headCount, kvHeadCount, headSize }: DecoderConfig,
@@ -207,8 +208,9 @@ export function addAttentionShapes(
     slots,
     sharedKeys,
     suffixKeys,
+    gap,
     mask,
-  }: Readonly<Record<"positionIds" | "suffixKeys" | "mask", TensorName>> &
+  }: Readonly<Record<"positionIds" | "suffixKeys" | "gap" | "mask", TensorName>> &
     Readonly<Record<"slots" | "sharedKeys", Readonly<Record<SharedSpan, TensorName>>>>,
 ): AttentionShapes {
   const group = headCount / kvHeadCount;
@@ -224,7 +226,7 @@ export function addAttentionShapes(
   const tokens = dimensions(positionIds, 1, 2);
   const capacities = eachSpan((span) => dimensions(sharedKeys[span], 2, 3)); // C, X
   const suffix = dimensions(suffixKeys, 3, 4); // T
-  const unpadded = [capacities.prefix, tokens, suffix].reduce(
+  const unpadded = [capacities.prefix, gap, tokens, suffix].reduce(
     (sum, span) => graph.add("Add", [sum, span]),
     capacities.common,
   );
@@ -248,6 +250,14 @@ export function addAttentionShapes(
       slotScoreBundles: join(slotBundles, scoreBundle),
     };
   });
+  const zeros = join(rows, heads, constant(group), tokens, graph.add("Add", [gap, padding]));
+  const filling = { gap: graph.fresh(), padding: graph.fresh() };
+  graph.addNamed(
+    "Split",
+    [graph.add("Expand", [graph.scalar(0), zeros]), join(gap, padding)],
+    [filling.gap, filling.padding],
+    { axis: -1 },
+  );
   return {
     queries: join(batch, constant(headCount * headSize)),
     keys: join(batch, constant(kvHeadCount * headSize)),
@@ -259,7 +269,7 @@ export function addAttentionShapes(
     newScores: join(rows, heads, constant(group), tokens, tokens),
     queryBundles: join(rowBundles, queryBundle),
     shared,
-    spans: join(capacities.common, capacities.prefix, tokens, suffix, padding),
-    padding: graph.add("Expand", [graph.scalar(0), join(rows, heads, constant(group), tokens, padding)]),
+    spans: join(capacities.common, capacities.prefix, gap, tokens, suffix, padding),
+    filling,
   };
 }

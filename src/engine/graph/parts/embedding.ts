@@ -1,7 +1,7 @@
 import type { TensorNames } from "../architectures/architecture.ts";
 import { ONNX_TYPES, type TensorName } from "../graph.ts";
-import type { GraphScope, LinearScope } from "../graph-scope.ts";
-import { addLinear } from "./linear.ts";
+import type { GraphScope, LinearScope, ScaledRows } from "../graph-scope.ts";
+import { addHeadProduct, scaleRows } from "./linear.ts";
 
 /**
  * The stream as the first block receives it: token embeddings, scaled where the config says so, plus learned positions
@@ -39,11 +39,17 @@ function addLookUp(
 
 type HeadScope = LinearScope & Pick<GraphScope, "config" | "root">;
 
-/** @param x [N, D] the stream after the final norm; @returns [N, V] logits */
-export function addHead(scope: HeadScope, x: TensorName, tensors: TensorNames): TensorName {
+/** Logits that are finished row by row. */
+export interface Head extends ScaledRows {
+  /** @param scaled all of the rows, or one of them; @returns their logits */
+  finish(scaled: ScaledRows): TensorName;
+}
+
+/** @param x [N, D] the stream after the final norm */
+export function addHead(scope: HeadScope, x: TensorName, tensors: TensorNames): Head {
   const { vocabularySize, hiddenSize } = scope.config;
-  const name = findHead(scope, tensors);
-  return addSoftcap(scope, addLinear(scope, x, name, [vocabularySize, hiddenSize], { isHead: true }));
+  const product = addHeadProduct(scope, x, findHead(scope, tensors), [vocabularySize, hiddenSize]);
+  return { ...product, finish: (scaled) => addSoftcap(scope, scaleRows(scope.graph, scaled)) };
 }
 
 /**

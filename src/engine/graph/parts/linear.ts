@@ -1,5 +1,5 @@
-import type { TensorName } from "../graph.ts";
-import type { GraphScope, LinearScope } from "../graph-scope.ts";
+import type { OnnxGraph, TensorName } from "../graph.ts";
+import type { GraphScope, LinearScope, LinearWeight, ScaledRows } from "../graph-scope.ts";
 import { addHeadNorm, addNorm } from "./residual-block.ts";
 
 /** How a weight lies in the checkpoint: `out-in` as PyTorch's Linear has it, `in-out` as GPT-2's Conv1D. */
@@ -9,7 +9,6 @@ export interface LinearLayout {
 
 interface LinearOptions extends LinearLayout {
   readonly bias?: boolean;
-  readonly isHead?: boolean;
   /** In float32 also where the model is quantised: for layers that are small. */
   readonly exact?: boolean;
 }
@@ -25,21 +24,48 @@ export function addLinear(
   x: TensorName,
   name: string,
   [outSize, inSize]: readonly [outSize: number, inSize: number],
-  { layout = "out-in", bias = false, isHead = false, exact = false }: LinearOptions = {},
+  { layout = "out-in", bias = false, exact = false }: LinearOptions = {},
 ): TensorName {
   const { graph, weights } = scope;
-  const weight = { name: `${name}.weight`, outSize, inSize, layout, isHead };
-  if (!exact) scope.linears.push(weight);
-  const quantised = exact ? null : weights.quantised(weight);
-  if (quantised !== null) {
-    const product = quantised.format.add(scope, x, weight, quantised.parts);
-    return bias ? graph.add("Add", [product, weights.float32(`${name}.bias`, [outSize])]) : product;
-  }
+  const weight = { name: `${name}.weight`, outSize, inSize, layout, isHead: false };
+  const quantised = exact ? null : addQuantised(scope, x, weight);
+  const addBias = (): TensorName => weights.float32(`${name}.bias`, [outSize]);
+  if (quantised === null) return addGemm(scope, x, weight, bias ? [addBias()] : []);
+  const product = scaleRows(graph, quantised);
+  return bias ? graph.add("Add", [product, addBias()]) : product;
+}
+
+/** Logits, x W^T, whose rows may still have to be scaled. @param x [N, inSize] */
+export function addHeadProduct(
+  scope: LinearScope,
+  x: TensorName,
+  name: string,
+  [outSize, inSize]: readonly [outSize: number, inSize: number],
+): ScaledRows {
+  const weight = { name: `${name}.weight`, outSize, inSize, layout: "out-in", isHead: true } as const;
+  return addQuantised(scope, x, weight) ?? { rows: addGemm(scope, x, weight, []), scales: null };
+}
+
+/** @param scaled all rows, or one of them; @returns its rows, scaled */
+export const scaleRows = (graph: OnnxGraph, { rows, scales }: ScaledRows): TensorName =>
+  scales === null ? rows : graph.add("Mul", [rows, scales]);
+
+/** null where the model is computed in float32 */
+function addQuantised(scope: LinearScope, x: TensorName, weight: LinearWeight): ScaledRows | null {
+  scope.linears.push(weight);
+  const quantised = scope.weights.quantised(weight);
+  return quantised === null ? null : quantised.format.add(scope, x, weight, quantised.parts);
+}
+
+function addGemm(
+  { graph, weights }: LinearScope,
+  x: TensorName,
+  { name, outSize, inSize, layout }: LinearWeight,
+  bias: readonly TensorName[],
+): TensorName {
   const transposed = layout === "out-in";
   const shape = transposed ? [outSize, inSize] : [inSize, outSize];
-  const operands = [x, weights.float32(weight.name, shape)];
-  if (bias) operands.push(weights.float32(`${name}.bias`, [outSize]));
-  return graph.add("Gemm", operands, transposed ? { transB: 1 } : {});
+  return graph.add("Gemm", [x, weights.float32(name, shape), ...bias], transposed ? { transB: 1 } : {});
 }
 
 /** Queries, keys and values before the rotation: any shapes that hold their numbers in token order. */

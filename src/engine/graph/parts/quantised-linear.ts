@@ -41,14 +41,14 @@ export const INT8_LINEAR: LinearFormat = {
   add(scope, x, { inSize }, [weightCodes, weightScales]) {
     const { graph } = scope;
     const { codes, scales } = quantiseActivation(scope, x, inSize);
-    const product = graph.add("MatMulIntegerToFloat", [
+    const rows = graph.add("MatMulIntegerToFloat", [
       codes,
       weightCodes as TensorName,
       graph.scalar(1),
       weightScales as TensorName,
       graph.byte(ZERO_POINT),
     ]);
-    return graph.add("Mul", [product, scales]);
+    return { rows, scales };
   },
 };
 
@@ -124,7 +124,8 @@ export const INT4_LINEAR: LinearFormat = {
       accuracy_level: INT8_ACTIVATIONS,
     });
     const all = graph.add("Add", [product, graph.add("MatMul", [sums, offsets as TensorName])]);
-    return graph.add("Slice", [all, graph.integers([0]), count, graph.integers([0])]);
+    const rows = graph.add("Slice", [all, graph.integers([0]), count, graph.integers([0])]);
+    return { rows, scales: null };
   },
 };
 

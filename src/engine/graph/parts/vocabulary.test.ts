@@ -15,12 +15,13 @@ async function measure(
 ): Promise<DrawnSums[]> {
   const size = logits.length / rows;
   const graph = createGraph();
-  addVocabulary(graph, graph.input("logits", "float32", ["predicted", size]), size);
+  const given = graph.input("given", "float32", ["predicted", size]);
+  addVocabulary(graph, { rows: given, scales: null, finish: ({ rows }) => rows }, size);
   const model = { graph: graph.serialize(), sources: [] };
   await using session = await ortNode.createSession(model, { threads: 1 });
   const each = (value: number) => floatTensor(new Float32Array(rows).fill(value), [rows]);
   const outputs = await session.run({
-    logits: floatTensor(logits, [rows, size]),
+    given: floatTensor(logits, [rows, size]),
     inverse_temperature: each(1 / temperature),
     window: each(window),
   });

@@ -1,5 +1,6 @@
 import { DECODER_TENSORS as names } from "../decoder-tensors.ts";
 import { ONNX_TYPES, type OnnxGraph, type TensorName } from "../graph.ts";
+import type { Head } from "./embedding.ts";
 
 /** Logits that are looked at together: a block is read if its highest one is. */
 export const LOGIT_BLOCK = 64;
@@ -8,16 +9,15 @@ export const LOGIT_BLOCK = 64;
 const NO_LOGIT = -1e30;
 
 /**
- * Adds what sampling needs of whole rows of logits, so that a row's 50,000 to 260,000 numbers need not leave the graph, and
+ * Adds the logits, and what sampling needs of whole rows of them, so that a row's 50,000 to 260,000 numbers need not leave the graph, and
  * so that their exponentials are taken by vector kernels.
  *
- * Inputs `inverse_temperature` and `window` [rows]. Outputs per row: `highest`, the highest logit; sums over the vocabulary of
+ * Inputs `inverse_temperature` and `window` [rows]. Outputs `logits` [rows, V], and per row: `highest`, the highest logit; sums over the vocabulary of
  * w = exp(logit - highest) (`mass`), of w ln w (`weighted`), and of w^inverse_temperature (`tempered_mass`); and of the blocks
  * of {@link LOGIT_BLOCK} logits whose highest one is at most `window` below the row's: row and block `likely_places` [2, n],
  * ascending, and the blocks `likely_logits` [n, LOGIT_BLOCK], filled up with very low ones.
- * @param logits [rows, V]
  */
-export function addVocabulary(graph: OnnxGraph, logits: TensorName, vocabularySize: number): void {
+export function addVocabulary(graph: OnnxGraph, head: Head, vocabularySize: number): void {
   const inverseTemperature = graph.input(names.inverseTemperature, "float32", ["predicted"]);
   const window = graph.input(names.window, "float32", ["predicted"]);
   const blockCount = Math.ceil(vocabularySize / LOGIT_BLOCK);
@@ -26,8 +26,9 @@ export function addVocabulary(graph: OnnxGraph, logits: TensorName, vocabularySi
   const blockHighest = graph.fresh();
   // row by row: what is kept of one row fits into a CPU's cache
   graph.addForRows(
-    [logits, inverseTemperature],
+    [inverseTemperature, head.rows, ...(head.scales === null ? [] : [head.scales])],
     [
+      names.logits,
       names.highest,
       names.mass,
       names.weighted,
@@ -35,13 +36,14 @@ export function addVocabulary(graph: OnnxGraph, logits: TensorName, vocabularySi
       blockHighest,
       ...(missing > 0 ? [padded] : []),
     ],
-    ([row, scale]) => {
+    ([inverse, rows, scales = null]) => {
+      // a row as it came cannot be a result, which has to be computed here
+      const finished = head.finish({ rows: rows as TensorName, scales });
+      const row = finished === rows ? graph.add("Identity", [finished]) : finished;
       // A sum starts with the values before the first aligned one, so its last bits depend on where in memory its row lies.
       // Rows of whole blocks all lie alike: 64 bytes are the widest vectors.
       const whole =
-        missing > 0
-          ? graph.add("Pad", [row as TensorName, graph.integers([0, missing]), graph.scalar(NO_LOGIT)])
-          : (row as TensorName);
+        missing > 0 ? graph.add("Pad", [row, graph.integers([0, missing]), graph.scalar(NO_LOGIT)]) : row;
       const reduce = (op: string, x: TensorName, attributes = { keepdims: 0 }): TensorName =>
         graph.add(op, [x, graph.integers([-1])], attributes);
       const blocks = graph.add("Reshape", [whole, graph.integers([blockCount, LOGIT_BLOCK])]);
@@ -49,8 +51,9 @@ export function addVocabulary(graph: OnnxGraph, logits: TensorName, vocabularySi
       const highest = reduce("ReduceMax", highestOfBlocks);
       const below = graph.add("Sub", [whole, highest]);
       const weights = graph.add("Exp", [below]);
-      const tempered = graph.add("Exp", [graph.add("Mul", [below, scale as TensorName])]);
+      const tempered = graph.add("Exp", [graph.add("Mul", [below, inverse as TensorName])]);
       return [
+        row,
         highest,
         reduce("ReduceSum", weights),
         reduce("ReduceSum", graph.add("Mul", [weights, below])),
@@ -60,6 +63,7 @@ export function addVocabulary(graph: OnnxGraph, logits: TensorName, vocabularySi
       ];
     },
   );
+  graph.output(names.logits, "float32", ["predicted", vocabularySize]);
   for (const name of [names.highest, names.mass, names.weighted, names.temperedMass])
     graph.output(name, "float32", ["predicted"]);
   const lowest = graph.add("Unsqueeze", [graph.add("Sub", [names.highest, window]), graph.integers([1])]);
@@ -67,7 +71,7 @@ export function addVocabulary(graph: OnnxGraph, logits: TensorName, vocabularySi
   graph.addNamed("Cast", [places], [names.likelyPlaces], { to: ONNX_TYPES.int32 });
   graph.output(names.likelyPlaces, "int32", [2, "likely"]);
   const rows = graph.add("Reshape", [
-    missing > 0 ? padded : logits,
+    missing > 0 ? padded : names.logits,
     graph.integers([-1, blockCount, LOGIT_BLOCK]),
   ]);
   graph.addNamed(
