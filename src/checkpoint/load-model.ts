@@ -35,7 +35,7 @@ export interface LoadModelOptions {
   readonly memoryBytes?: number | undefined;
   /** Copies of the model that generate in parallel; as many as threads and memory allow, or fewer by a trial, by default. */
   readonly workers?: number | undefined;
-  /** Answers that a copy generates in one pass; 40, or as a trial has found, by default. */
+  /** Answers that a copy generates in one pass; 80, or as a trial has found, by default. */
   readonly rows?: number | undefined;
   /** Bound on the keys and values of a copy; its share of an eighth of the memory by default. */
   readonly kvBytes?: number | undefined;
@@ -49,7 +49,7 @@ export interface LoadModelOptions {
   readonly name?: ModelName | undefined;
 }
 
-/** Weights are read from memory once for so many rows; more gain nothing (measured), and each takes memory. */
+/** Weights are read from memory once for so many rows; a trial may find more to be faster, and each takes memory. */
 export const ROWS_PER_PASS = 80;
 /** Of the machine's memory, for the keys and values of all workers. */
 const SHARE_FOR_KEYS = 0.125;

@@ -23,7 +23,8 @@ interface LocalEngine extends AnswerSampler, StateReader {
 /**
  * Rows of the questions that a worker has at a time. They are more than its batch holds, since a question counts until the
  * longest of its answers has ended, when few of its rows still run; with half of these rows, batches of short answers of
- * mixed lengths were 78% full. They are not many more, so that what is left at the end of a run is shared evenly.
+ * mixed lengths were 78% full. And they are so many that the questions of a short run are shared evenly at its start: whoever
+ * ended a batch first took a whole batch of what was left, and the others waited for it.
  * @param rows in a pass
  */
 export const rowsPerWorker = (rows: number): number => 4 * rows;

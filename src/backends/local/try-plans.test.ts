@@ -72,6 +72,7 @@ describe("tryPlans", () => {
   beforeEach(async () => {
     measured = [];
     cpuShare = 0.9;
+    perRow = 1;
     cache = await mkdtemp(join(tmpdir(), "sep-plans-"));
     vi.stubEnv("SEP_CACHE", cache);
   });
@@ -81,21 +82,20 @@ describe("tryPlans", () => {
   });
   let measured: MachinePlan[];
   let cpuShare: number;
-  /** 100 tokens/s per worker, and 1 per row. */
+  let perRow: number;
+  /** 100 tokens/s per worker, and some per row. */
   async function* measure(_: LanguageModel, plans: readonly MachinePlan[]) {
     for (const plan of plans) {
       measured.push(plan);
-      yield { ...plan, tokensPerSecond: 100 * plan.workers + plan.rows, cpuShare };
+      yield { ...plan, tokensPerSecond: 100 * plan.workers + perRow * plan.rows, cpuShare };
     }
   }
+  const asked = (): string[] => measured.map(({ workers, rows }) => `${workers} x ${rows}`);
 
   it("tries rows with all copies, then half the copies with the best of them, and keeps the outcome", async () => {
     const { chosen, tried: all } = await finishOpening(tryPlans(model, { measure }));
-    expect(measured.map(({ workers, rows }) => `${workers} x ${rows}`)).toEqual([
-      ...["3 x 80", "3 x 40", "3 x 20"],
-      "2 x 80",
-    ]);
-    expect(chosen).toEqual(tried(3, 80, 380));
+    expect(asked()).toEqual(["3 x 80", "3 x 160", "2 x 160"]);
+    expect(chosen).toEqual(tried(3, 160, 460));
     const subject = planSubject(model.provenance, { threadsPerWorker: 1, mostWorkers: 3 });
     expect(await readPlanTrial(subject)).toMatchObject({ tried: all, chosen, model: CHECKPOINT });
     expect(await readPlanTrial({ ...subject, dtype: "int8" })).toBeNull();
@@ -104,6 +104,17 @@ describe("tryPlans", () => {
     const cpu = readCpuKind();
     expect(await readPlanTrial({ ...subject, cpu: { ...cpu, name: "another" } })).toBeNull();
     expect(await listPlanTrials({ ...cpu, instructionSets: ["another"] })).toEqual([]);
+  });
+
+  it("tries fewer rows as long as they are as fast within 5%", async () => {
+    perRow = 0.2;
+    const { chosen } = await finishOpening(tryPlans(model, { measure }));
+    expect(asked()).toEqual(["3 x 80", "3 x 160", "3 x 40", "2 x 160"]);
+    expect(chosen).toEqual(tried(3, 80, 316));
+    perRow = 0;
+    measured = [];
+    expect(await finishOpening(tryPlans(model, { measure }))).toMatchObject({ chosen: { rows: 20 } });
+    expect(asked()).toEqual(["3 x 80", "3 x 160", "3 x 40", "3 x 20", "2 x 80"]);
   });
 
   it("ends at once on a busy machine, keeps the rule of thumb, and leaves the trial to a later run", async () => {
@@ -120,7 +131,7 @@ describe("tryPlans", () => {
     expect(await DOCTOR.run(["--out", tmpdir()], cli.context)).toBe(0);
     // wrapped
     expect(cli.stdout().replaceAll(/\s+/g, " ")).toMatch(
-      /ok plan \S*qwen3-tied, float32: 3 workers with 80 rows per pass: 380 tokens\/s/,
+      /ok plan \S*qwen3-tied, float32: 3 workers with 160 rows per pass: 460 tokens\/s/,
     );
   });
 });

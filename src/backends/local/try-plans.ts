@@ -15,8 +15,8 @@ import { startCopies } from "./local-engine.ts";
 /** A trial takes as long as a few of the answers to so many questions. */
 export const QUESTIONS_WORTH_A_TRIAL = 64;
 
-/** Rows per pass that are tried: the rule of thumb, and fewer, which suffice without fast integer products. */
-const ROWS_TO_TRY = [ROWS_PER_PASS, 40, 20];
+/** Rows per pass that are tried: the rule of thumb, more, and fewer, which suffice without fast integer products. */
+const ROWS_TO_TRY = [ROWS_PER_PASS, 2 * ROWS_PER_PASS, 40, 20];
 
 interface TryPlansOptions {
   readonly signal?: AbortSignal | undefined;
@@ -50,16 +50,19 @@ export async function* tryPlans(
   const { mostWorkers: most, threadsPerWorker } = model;
   const half = Math.ceil(most / 2);
   const at = { step: "plan", part: model.provenance.id } as const;
-  const total = ROWS_TO_TRY.length + (half < most ? 1 : 0);
   const tried: TriedPlan[] = [];
+  let total = ROWS_TO_TRY.length + (half < most ? 1 : 0);
   let share = 1;
   const run = async function* (plans: readonly MachinePlan[]): AsyncGenerator<OpeningEvent> {
     for await (const { cpuShare, ...plan } of measure(model, plans)) {
       signal?.throwIfAborted();
       tried.push(plan);
       share = Math.min(share, cpuShare);
+      const isBusy = wasBusy({ cpuShare });
+      const isLast = isBusy || hasTooFewRows(tried);
+      if (isLast) total = tried.length + (half < most && !isBusy && plan.workers === most ? 1 : 0);
       yield { kind: "advanced", ...at, done: tried.length, total };
-      if (wasBusy({ cpuShare })) return;
+      if (isLast) return;
     }
   };
   yield { kind: "started", ...at, unit: "plan", done: 0, total };
@@ -103,6 +106,11 @@ export function choosePlan(tried: readonly TriedPlan[]): TriedPlan {
   return chosen as TriedPlan;
 }
 
+/** Whether the fewest rows that were tried are too few, so that fewer ones need not be tried. */
+const hasTooFewRows = (tried: readonly TriedPlan[]): boolean =>
+  tried.reduce((fewest, plan) => (plan.rows < fewest.rows ? plan : fewest)).tokensPerSecond <
+  (1 - TOLERANCE) * fastest(tried).tokensPerSecond;
+
 const fastest = (tried: readonly TriedPlan[]): TriedPlan =>
   tried.reduce((best, plan) => (plan.tokensPerSecond > best.tokensPerSecond ? plan : best));
 
@@ -116,7 +124,7 @@ async function* measurePlans(
   for (const { rows } of plans) {
     const time = (tokens: number): ReturnType<typeof timeDraws> =>
       timeDraws(engine, model.config.vocabularySize, { rows: workers * rows, tokens });
-    await time(2); // loads the copies, and runs the prompts that the next ones find in the cache
+    if (rows === plans[0]?.rows) await time(2); // loads the copies
     const { durationMs } = await time(WARM_UP_TOKENS);
     const perToken = durationMs / WARM_UP_TOKENS;
     const tokens = Math.min(MOST_TOKENS, Math.max(LEAST_TOKENS, Math.round(MEASURED_MS / perToken)));
@@ -127,13 +135,20 @@ async function* measurePlans(
 }
 
 /** Passes of this time are measured, as far as the bounds on tokens allow. */
-const MEASURED_MS = 500;
+const MEASURED_MS = 1000;
 const WARM_UP_TOKENS = 4;
-const LEAST_TOKENS = 4;
+const LEAST_TOKENS = 6;
 const MOST_TOKENS = 64;
 /** As in most studies. */
 const ROWS_PER_PROMPT = 10;
-const PROMPT_TOKENS = 64;
+/** Few, since prompts take time that does not count. */
+const PROMPT_TOKENS = 16;
+
+/**
+ * Made-up prompts have flat distributions. Samples must differ from the first token on, or they are run as one row; and the
+ * tokens that may be drawn must be as few as in real answers, or finding them takes longer than a pass.
+ */
+const ANY_LIKELY_TOKEN = { ...WHOLE_DISTRIBUTION, temperature: 2, minP: 0.2 };
 
 interface TimedDraws {
   /** Tokens that were drawn in passes of their own. */
@@ -157,7 +172,7 @@ async function timeDraws(
         { text: "", tokenIds: invent(prompt, vocabularySize), opensReasoning: false },
         {
           runIds: Array.from({ length: ROWS_PER_PROMPT }, (_, run) => run),
-          sampler: { ...WHOLE_DISTRIBUTION, maxNewTokens: tokens, stopStrings: [], stopTokenIds: [] },
+          sampler: { ...ANY_LIKELY_TOKEN, maxNewTokens: tokens, stopStrings: [], stopTokenIds: [] },
           seed: 0,
           streamKey: `${prompt}`,
         },
