@@ -335,7 +335,7 @@ function dictate(model: LanguageModel, tokens: readonly number[]): LanguageModel
     const block = Math.floor(token / LOGIT_BLOCK);
     const blockLogits = new Float32Array(LOGIT_BLOCK);
     blockLogits[token % LOGIT_BLOCK] = 20;
-    const sums = { highest: 20, highestLogprob: 0, entropy: 0, temperedMass: 1 };
+    const sums = { highest: 20, highestLogprob: 0, entropy: 0, temperedMass: 1, window: 1 };
     return { logits, predicted: [{ ...sums, blocks: Int32Array.of(block), blockLogits }] };
   };
   const session: DecoderSession = {

@@ -219,6 +219,7 @@ function joinReaches<Owner extends BatchOwner>({ owner, members }: ActiveRow<Own
   const reaches = members.map(({ index }) => owner.job.reach(index));
   return {
     window: Math.max(...reaches.map(({ window }) => window)),
+    share: Math.max(...reaches.map(({ share }) => share)),
     whole: reaches.some(({ whole }) => whole),
   };
 }
@@ -287,7 +288,6 @@ async function runPass<Owner extends BatchOwner>(
       row,
       prediction: predictNext(pass.predicted[index] as DrawnSums, {
         whole: reach.whole ? pass.logits.subarray(index * size, (index + 1) * size) : null,
-        window: reach.window,
         residual: residuals.get(row) ?? null,
       }),
     })),

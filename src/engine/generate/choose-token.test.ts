@@ -162,7 +162,7 @@ describe("createTokenChooser", () => {
           const whole = sumScores(logits, temperature || 1);
           const choose = createTokenChooser(all);
           for (const uniform of [0, 0.3, 0.8, 0.999999]) {
-            const near = withinReach(whole, reachOf(all, size, uniform), logits);
+            const near = withinReach(whole, reachOf(all, size, uniform), temperature, logits);
             const token = choose(whole, NONE, uniform);
             expect(choose(near, NONE, uniform)).toBe(token);
             expect(scoreOf(near, token)).toBe(logits[token]);
@@ -174,12 +174,27 @@ describe("createTokenChooser", () => {
   });
 });
 
+it("reads a whole nucleus where the random number lies far within it", () => {
+  // half of the probability is just out of the reach of a token that is drawn with 0.5
+  const logits = new Float32Array(50_000).fill(-Math.log(50_000) - Math.log(2) - 0.1);
+  logits[0] = 0;
+  const filters = { ...OFF, topP: 0.9 };
+  const near = withinReach(sumScores(logits, 1), reachOf(filters, logits.length, 0.5), 1, logits);
+  expect(keptTokens(near, filters)?.ids.length).toBeGreaterThan(30_000);
+});
+
 /** What the decoder's graph reads. */
 function withinReach(
   scores: TokenScores,
-  { window, whole }: ReturnType<typeof reachOf>,
+  { window: widest, share, whole }: ReturnType<typeof reachOf>,
+  temperature: number,
   logits: Float32Array,
 ): TokenScores {
+  const near = 5 * (temperature || 1);
+  const mass = logits
+    .filter((logit) => logit > scores.highest - near)
+    .reduce((sum, logit) => sum + Math.exp((logit - scores.highest) / (temperature || 1)), 0);
+  const window = mass >= share * scores.total ? Math.min(near, widest) : widest;
   const blockCount = Math.ceil(logits.length / LOGIT_BLOCK);
   const padded = new Float32Array(blockCount * LOGIT_BLOCK).fill(-1e30);
   padded.set(logits);

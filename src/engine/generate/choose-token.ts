@@ -56,9 +56,10 @@ export function createTokenChooser(filters: TokenFilters): ChooseToken {
 }
 
 /**
- * The logits that a token is drawn from with these filters. Outside of a window, V tokens have weights of at most
- * e^-(window / temperature) each, and the most likely one has 1: so it follows from top-p and min-p how far they can reach, and
- * without filters from the random number, since tokens are drawn the most likely first.
+ * The logits that a token is drawn from with these filters. Tokens are drawn the most likely first, so it takes as many as have
+ * a share of the probability: top-p's, or without filters the random number's. Outside of a window, V tokens have weights of
+ * at most e^-(window / temperature) each, and the most likely one has 1, so it follows from that share and from min-p how far they
+ * can reach at most.
  * @param uniform the random number that the token will be drawn with
  */
 export function reachOf(
@@ -66,15 +67,16 @@ export function reachOf(
   vocabularySize: number,
   uniform: number,
 ): LogitReach {
-  if (repetitionPenalty !== 1) return { window: 0, whole: true };
-  if (temperature === 0) return { window: 0, whole: false };
-  if (topK > 0) return { window: FIRST_WINDOW * temperature, whole: true };
-  const nats =
-    minP > 0 && topP >= 1 ? -Math.log(minP) : Math.log(vocabularySize / (1 - Math.min(topP, uniform)));
-  return { window: Math.min(nats, WIDEST_WINDOW) * temperature * (1 + ROUNDING) + ROUNDING, whole: false };
+  if (repetitionPenalty !== 1) return { window: 0, share: 0, whole: true };
+  if (temperature === 0) return { window: 0, share: 0, whole: false };
+  if (topK > 0) return { window: FIRST_WINDOW * temperature, share: 1, whole: true };
+  const share = topP < 1 ? topP : minP > 0 ? 1 : uniform;
+  const nats = share === 1 ? -Math.log(minP) : Math.log(vocabularySize / (1 - share));
+  const window = Math.min(nats, WIDEST_WINDOW) * temperature * (1 + ROUNDING) + ROUNDING;
+  return { window, share: Math.min(1, share + ROUNDING), whole: false };
 }
 
-/** More than what float32 loses of a window. */
+/** More than what float32 loses of a window or a share. */
 const ROUNDING = 1e-3;
 
 /** A token's score. It is among those that were read if it may be drawn. */

@@ -152,7 +152,7 @@ export async function* generate(
     signal,
     reach: (row) =>
       topLogprobs > 0
-        ? { window: 0, whole: true }
+        ? { window: 0, share: 0, whole: true }
         : reachOf(sampler, model.config.vocabularySize, (drafts[row] as Draft).uniform),
     next(row, prediction) {
       const draft = drafts[row] as Draft;

@@ -17,13 +17,12 @@ export interface Prediction {
 /**
  * The prediction after a row's latest token.
  * @param whole [V] all logits; null where only likely ones were read
- * @param window how far below the highest logit likely ones were read
  */
 export function predictNext(
   sums: DrawnSums,
-  { whole, window, residual }: Pick<TokenScores, "whole" | "window"> & Pick<Prediction, "residual">,
+  { whole, residual }: Pick<TokenScores, "whole"> & Pick<Prediction, "residual">,
 ): Prediction {
-  const { highest, temperedMass: total, blocks, blockLogits } = sums;
+  const { highest, temperedMass: total, window, blocks, blockLogits } = sums;
   return makePrediction({ highest, total, window, blocks, blockLogits, whole }, sums, residual);
 }
 

@@ -127,10 +127,11 @@ function drawingFeeds({ logitRows, drawings = [] }: DecoderPass): Tensors {
   return {
     [names.inverseTemperature]: feed(({ temperature }) => 1 / (temperature || 1)),
     [names.window]: feed(({ window }) => window),
+    [names.share]: feed(({ share }) => share),
   };
 }
 
-const WHOLE_LOGITS: Drawing = { temperature: 1, window: 0, whole: true };
+const WHOLE_LOGITS: Drawing = { temperature: 1, window: 0, share: 0, whole: true };
 
 /** Whether a pass reads all logits of the tokens that it predicts. */
 export const readsWholeLogits = ({ logitRows, drawings }: DecoderPass): boolean =>

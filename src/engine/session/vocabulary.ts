@@ -6,6 +6,8 @@ import { readFloats, type Tensor, type Tensors } from "../runtime/runtime.ts";
 export interface LogitReach {
   /** Logits that are at most so far below the highest one are read, and others beside them. */
   readonly window: number;
+  /** Fewer are enough if they have this share of the probability at the drawing's temperature; 1 if they are not. */
+  readonly share: number;
   /** All logits are read as well. */
   readonly whole: boolean;
 }
@@ -30,7 +32,9 @@ export interface TokenSums {
 export interface DrawnSums extends TokenSums {
   /** Sum of exp((logit - highest) / temperature), >= 1; at temperature 1 for greedy decoding. */
   readonly temperedMass: number;
-  /** The blocks of {@link LOGIT_BLOCK} token ids that the window reaches, ascending. */
+  /** How far below the highest logit all are in `blocks`. */
+  readonly window: number;
+  /** The blocks of {@link LOGIT_BLOCK} token ids within the window, ascending. */
   readonly blocks: Int32Array;
   /** [blocks * LOGIT_BLOCK] their logits; very low ones beyond the vocabulary. */
   readonly blockLogits: Float32Array;
@@ -40,7 +44,7 @@ export interface DrawnSums extends TokenSums {
 export function readVocabulary(outputs: Tensors, rows: number): DrawnSums[] {
   const read = (name: string): Float32Array => readFloats(outputs, name);
   const [highest, mass, weighted] = [read(names.highest), read(names.mass), read(names.weighted)];
-  const temperedMass = read(names.temperedMass);
+  const [temperedMass, reached] = [read(names.temperedMass), read(names.reached)];
   const places = (outputs[names.likelyPlaces] as Tensor).data as Int32Array;
   const logits = read(names.likelyLogits);
   const count = places.length / 2;
@@ -57,6 +61,7 @@ export function readVocabulary(outputs: Tensors, rows: number): DrawnSums[] {
       // slightly less than zero if one token has all the probability
       entropy: Math.max(0, Math.log(total) - (weighted[row] as number) / total),
       temperedMass: temperedMass[row] as number,
+      window: reached[row] as number,
       blocks: blocks.subarray(begin, end),
       blockLogits: logits.subarray(begin * LOGIT_BLOCK, end * LOGIT_BLOCK),
     };
@@ -69,6 +74,7 @@ export const VOCABULARY_OUTPUTS = [
   names.mass,
   names.weighted,
   names.temperedMass,
+  names.reached,
   names.likelyPlaces,
   names.likelyLogits,
 ];

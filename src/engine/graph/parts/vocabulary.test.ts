@@ -12,6 +12,7 @@ async function measure(
   rows: number,
   temperature = 1,
   window = 0,
+  share = 1,
 ): Promise<DrawnSums[]> {
   const size = logits.length / rows;
   const graph = createGraph();
@@ -24,6 +25,7 @@ async function measure(
     given: floatTensor(logits, [rows, size]),
     inverse_temperature: each(1 / temperature),
     window: each(window),
+    share: each(share),
   });
   return readVocabulary(outputs, rows);
 }
@@ -93,6 +95,23 @@ describe("addVocabulary", () => {
       }
     },
   );
+
+  it("reads no more than the share that is wanted needs", async () => {
+    // at temperature 0.5: weights 1, e^-4, e^-6 and e^-20, each in a block of its own
+    const logits = new Float32Array(4 * LOGIT_BLOCK).fill(-100);
+    for (const [block, logit] of [0, -2, -3, -10].entries()) logits[block * LOGIT_BLOCK] = logit;
+    const read = async (share: number, window = 12) => {
+      const [{ blocks, window: reached }] = (await measure(logits, 1, 0.5, window, share)) as [DrawnSums];
+      return { blocks: [...blocks], reached };
+    };
+    const near = { blocks: [0, 1], reached: expect.closeTo(2.505, 5) };
+    expect(await read(0.9)).toEqual(near);
+    expect(await read(0.997)).toEqual(near); // (1 + e^-4) / (1 + e^-4 + e^-6) = 0.9976
+    expect(await read(0.998)).toEqual({ blocks: [0, 1, 2, 3], reached: 12 });
+    expect(await read(1)).toEqual({ blocks: [0, 1, 2, 3], reached: 12 });
+    expect(await read(0, 0)).toEqual({ blocks: [0], reached: 0 });
+    expect(await read(0.9, 1)).toEqual({ blocks: [0], reached: 1 });
+  });
 
   it("is never negative where one token has all the probability", async () => {
     const [sums] = (await measure(Float32Array.from([90, 0, 0, 0]), 1)) as [DrawnSums];
