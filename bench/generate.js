@@ -140,7 +140,10 @@ async function measureWorkload(job, engines, { title, config }) {
     }
   }
   const { ours, peers } = speeds;
-  const ratio = peers.speed === 0 ? "" : ` That is ${(ours.speed / peers.speed).toFixed(2)} times as fast.`;
+  const ratio =
+    peers.speed === 0 || ours.speed === 0
+      ? ""
+      : ` That is ${(ours.speed / peers.speed).toFixed(2)} times as fast.`;
   console.log(
     `\nOur fastest: ${ours.engine}, ${ours.speed.toFixed(0)} tokens/s. The fastest peer: ${peers.engine}, ${peers.speed.toFixed(0)}.${ratio} Load now ${loadavg()[0].toFixed(1)}.\n`,
   );

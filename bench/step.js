@@ -115,7 +115,9 @@ const stepMs =
   gaps.reduce((total, index) => total + passes[index + 1].began - passes[index].began, 0) / gaps.length;
 
 console.log(`${describeCpu()}; Node ${process.version}; profiled, which takes time itself`);
-console.log(`${values.model}, ${values.dtype}, ${steps.length} steps of ${meanRows.toFixed(0)} rows on one thread\n`);
+console.log(
+  `${values.model}, ${values.dtype}, ${steps.length} steps of ${meanRows.toFixed(0)} rows on one thread\n`,
+);
 console.log("| operator | nodes | ms |\n| --- | --: | --: |");
 for (const [name, { ms, count }] of shown)
   console.log(`| ${name} | ${count.toFixed(0)} | ${ms.toFixed(1)} |`);
