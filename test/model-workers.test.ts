@@ -34,10 +34,12 @@ describe("sep doctor --model", () => {
     // on a busy machine the trial ends early, and says so
     const isBusy = rest.at(-1)?.startsWith("Other work keeps the CPUs busy: ") ?? false;
     const plans = isBusy ? rest.slice(0, -1) : rest;
-    const all = ["2 1 80", "2 1 40", "2 1 20", expect.stringMatching(/^1 1 (20|40|80)$/)];
-    expect(plans.map((line) => line.trim().split(/ +/).slice(0, 3).join(" "))).toEqual(
-      all.slice(0, isBusy ? Math.max(1, plans.length) : all.length),
-    );
+    const tried = plans.map((line) => line.trim().split(/ +/).slice(0, 3).join(" "));
+    expect(tried.slice(0, 2)).toEqual(["2 1 80", "2 1 160"].slice(0, isBusy ? tried.length : 2));
+    if (!isBusy) {
+      expect(tried.at(-1)).toMatch(/^1 1 (20|40|80|160)$/);
+      expect(["", "2 1 40", "2 1 40,2 1 20"]).toContain(tried.slice(2, -1).join());
+    }
     expect(plans.filter((line) => line.endsWith("  chosen"))).toHaveLength(isBusy ? 0 : 1);
     for (const line of plans) expect(Number(line.trim().split(/ +/)[3])).toBeGreaterThan(0);
   });
@@ -59,8 +61,10 @@ describe("startModelWorkers", () => {
     ]);
     expect(both.flat()).toEqual(await here.draw(PROMPT, { ...OPTIONS, runIds: [0, 1, 2] }));
     const answers = [{ tokenIds: [5, 6, 7], indices: [3, 5] }];
-    const traced = await workers.read([1, 2, 3], answers, { layers: [0, 3] });
-    expect(traced).toEqual(await here.read([1, 2, 3], answers, { layers: [0, 3] }));
+    const expected = await here.read([1, 2, 3], answers, { layers: [0, 3] });
+    // again and again: a prompt's state stays with its thread, though an answer's are handed over
+    for (let i = 0; i < 4; i++)
+      expect(await workers.read([1, 2, 3], answers, { layers: [0, 3] })).toEqual(expected);
   });
 
   it("says how full the batches of all its threads were", async () => {

@@ -120,7 +120,7 @@ process.stdin.on("data", (chunk) => chunks.push(chunk)).on("end", async () => {
         const values = got[pass][name].data;
         const scale = data.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0);
         const difference = data.reduce((worst, value, i) => Math.max(worst, Math.abs(value - values[i])), 0);
-        error = Math.max(error, difference / scale);
+        error = Math.max(error, difference / (scale || 1)); // an output may be all zeros
       }
     });
     console.log(JSON.stringify({ error }));
