@@ -62,7 +62,7 @@ describe("startModelWorkers", () => {
     expect(both.flat()).toEqual(await here.draw(PROMPT, { ...OPTIONS, runIds: [0, 1, 2] }));
     const answers = [{ tokenIds: [5, 6, 7], indices: [3, 5] }];
     const expected = await here.read([1, 2, 3], answers, { layers: [0, 3] });
-    // again and again: a prompt's state stays with its thread, though an answer's are handed over
+    // again and again: the thread that has run a prompt keeps it
     for (let i = 0; i < 4; i++)
       expect(await workers.read([1, 2, 3], answers, { layers: [0, 3] })).toEqual(expected);
   });

@@ -1,7 +1,6 @@
 import { workerData } from "node:worker_threads";
 import { loadModel } from "../../checkpoint/load-model.ts";
 import { serveJobs } from "../../engine/runtime/worker-threads-node.ts";
-import type { TracedAnswers } from "../../states/state-backend.ts";
 import type { LiveEvent } from "../live-model.ts";
 import { type ModelJob, runHere, type WorkerSetup } from "./local-engine.ts";
 
@@ -11,21 +10,14 @@ const { path, options } = workerData as WorkerSetup;
 const engine = loadModel(path, options).then(runHere);
 engine.catch(() => undefined); // a model that does not load fails each job with its reason
 
-serveJobs<ModelJob>(
-  (request, signal) => {
-    if (request.kind === "draw")
-      return engine.then(({ draw }) => draw(request.job[0], { ...request.job[1], signal }));
-    if (request.kind === "read")
-      return engine.then(({ read }) => read(request.job[0], request.job[1], { ...request.job[2], signal }));
-    if (request.kind === "usage") return engine.then(({ usage }) => usage());
-    return stream(request, signal);
-  },
-  // states of every token are a hundred megabytes per question; what is read at the prompt's end stays with the prompt
-  ({ kind }, result) =>
-    kind === "read"
-      ? (result as TracedAnswers).answers.flat().map(({ buffer }) => buffer as ArrayBuffer)
-      : [],
-);
+serveJobs<ModelJob>((request, signal) => {
+  if (request.kind === "draw")
+    return engine.then(({ draw }) => draw(request.job[0], { ...request.job[1], signal }));
+  if (request.kind === "read")
+    return engine.then(({ read }) => read(request.job[0], request.job[1], { ...request.job[2], signal }));
+  if (request.kind === "usage") return engine.then(({ usage }) => usage());
+  return stream(request, signal);
+});
 
 async function* stream(
   request: Extract<ModelJob, { readonly kind: "generate" | "read-answer" }>,

@@ -171,13 +171,9 @@ export function startWorkerThreads<Job, Result>(
   };
 }
 
-/**
- * Runs in a thread: does the jobs that its parent sends. A job that is a generator has its events sent as they come.
- * @param give a result's memory that is handed over instead of copied: the thread must not use it any more
- */
+/** Runs in a thread: does the jobs that its parent sends. A job that is a generator has its events sent as they come. */
 export function serveJobs<Job>(
   run: (job: Job, signal: AbortSignal) => Promise<unknown> | AsyncGenerator<unknown, unknown>,
-  give: (job: Job, result: unknown) => readonly ArrayBuffer[] = () => [],
 ): void {
   const port = parentPort;
   if (port === null) throw new Error("serveJobs runs in a worker thread only.");
@@ -194,8 +190,7 @@ export function serveJobs<Job>(
       const send = (event: unknown): void =>
         port.postMessage({ id: request.id, kind: "event", event } satisfies Response);
       const result = await ("then" in running ? running : forward(running, send));
-      const given = give(request.job as Job, result);
-      port.postMessage({ id: request.id, kind: "done", result } satisfies Response, given);
+      port.postMessage({ id: request.id, kind: "done", result } satisfies Response);
     } catch (error) {
       port.postMessage({ id: request.id, kind: "failed", error: packError(error) } satisfies Response);
     } finally {
