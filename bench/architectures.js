@@ -2,6 +2,7 @@ import { readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { loadModel } from "../dist/checkpoint/load-model.js";
 import { extendRows } from "../dist/engine/generate/extend-rows.js";
+import { joinTokens } from "../dist/engine/layer-states.js";
 import { everyLayer } from "../dist/engine/resolve-layers.js";
 import { emptyKvBlock } from "../dist/engine/session/kv-block.js";
 import { readSafetensorsHeader, readTensor } from "../dist/store/safetensors.js";
@@ -50,8 +51,8 @@ async function measure(name) {
       chunkTokens,
     });
     const got = {
-      residuals: result.residuals.flatMap((row) => [...row]),
-      final_norm: result.finalNorms.flatMap((row) => [...row]),
+      residuals: joinTokens(result.residuals, config.hiddenSize),
+      final_norm: result.finalNorms,
       logits: result.logits,
     };
     for (const key of Object.keys(errors)) {

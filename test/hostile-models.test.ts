@@ -231,6 +231,8 @@ describe("a tokenizer", () => {
         const ids = here.encode(text, { specialTokens: true });
         expect(apart.encode(text, { specialTokens: true })).toEqual(ids);
         expect(apart.decode(ids)).toBe(here.decode(ids));
+        const lists = [[], ...ids.map((id) => [id]), ids];
+        expect(apart.decodeEach?.(lists)).toEqual(lists.map((list) => here.decode(list)));
         expect(apart.tokenId(text)).toBe(here.tokenId(text));
       }
     }

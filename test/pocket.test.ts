@@ -6,6 +6,7 @@ import { extendRows } from "../src/engine/generate/extend-rows.ts";
 import { sampleAnswers } from "../src/engine/generate/generate.ts";
 import type { SamplerSettings } from "../src/engine/generate/sampler-settings.ts";
 import type { LanguageModel } from "../src/engine/language-model.ts";
+import { joinTokens, stateAt } from "../src/engine/layer-states.ts";
 import { everyLayer } from "../src/engine/resolve-layers.ts";
 import { emptyKvBlock } from "../src/engine/session/kv-block.ts";
 import { buildPrompt } from "../src/engine/tokenizer/build-prompt.ts";
@@ -76,8 +77,8 @@ describe("the embedded model against Python transformers", () => {
           layers: everyLayer(model.config),
           chunkTokens,
         });
-        const flat = result.residuals.flatMap((row) => [...row]);
-        expectAllClose(flat, residuals, RELATIVE_TOLERANCE * scaleOf(residuals));
+        const read = joinTokens(result.residuals, model.config.hiddenSize);
+        expectAllClose(read, residuals, RELATIVE_TOLERANCE * scaleOf(residuals));
         expectAllClose(result.logits, logits, RELATIVE_TOLERANCE * scaleOf(logits));
       }
     },
@@ -107,7 +108,11 @@ describe("the embedded model against Python transformers", () => {
         });
         suffix = step.suffix;
         const expected = residuals.subarray(position * width, (position + 1) * width);
-        expectAllClose(step.residuals[0] as Float32Array, expected, RELATIVE_TOLERANCE * scaleOf(residuals));
+        expectAllClose(
+          joinTokens(step.residuals, config.hiddenSize),
+          expected,
+          RELATIVE_TOLERANCE * scaleOf(residuals),
+        );
         const next = logits.subarray(
           position * config.vocabularySize,
           (position + 1) * config.vocabularySize,
@@ -136,10 +141,13 @@ describe("the embedded model against Python transformers", () => {
       residuals.subarray(position * width, (position + 1) * width);
     const tolerance = RELATIVE_TOLERANCE * scaleOf(residuals);
     expectAllClose(traced.beforeGeneration, at(prompt_ids.length - 1), tolerance);
+    const read = (answer: number, token: number): Float32Array =>
+      stateAt(traced.answers[answer]!, token, model.config.hiddenSize);
     indices.forEach((position, i) => {
-      expectAllClose(traced.answers[1]?.[i] as Float32Array, at(position), tolerance);
+      expectAllClose(read(1, i), at(position), tolerance);
     });
-    expectAllClose(traced.answers[0]?.[0] as Float32Array, at(prompt_ids.length), tolerance);
+    expectAllClose(read(0, 0), at(prompt_ids.length), tolerance);
+    expect(traced.answers[2]!.map(({ length }) => length)).toEqual(everyLayer(model.config).map(() => 0));
     expect(ids.length).toBe(prompt_ids.length + answer_ids.length);
   });
 });

@@ -2,6 +2,7 @@ import type { ModelProfile } from "../checkpoint/load-model-profile.ts";
 import type { SampledAnswer } from "../engine/generate/generate.ts";
 import { createTextDeltas } from "../engine/generate/text-deltas.ts";
 import { tokeniseAnswer } from "../engine/generate/tokenise-answer.ts";
+import { type LayerStates, stateAt } from "../engine/layer-states.ts";
 import type { Prompt } from "../engine/tokenizer/build-prompt.ts";
 import { SepError } from "../errors.ts";
 import { drain } from "../net/map-concurrently.ts";
@@ -125,7 +126,9 @@ async function* replay(
       layers,
       signal,
     });
-    yield { kind: "states", row, residuals: [read.beforeGeneration, ...(read.answers[0] ?? [])] };
+    const states = read.answers[0] as LayerStates;
+    const ofTokens = indices.map((_, i) => stateAt(states, i, model.config.hiddenSize));
+    yield { kind: "states", row, residuals: [read.beforeGeneration, ...ofTokens] };
   }
   yield { kind: "end", row, answer, residual: null };
 }

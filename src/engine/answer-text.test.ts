@@ -1,6 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { loadModel } from "../checkpoint/load-model.ts";
-import { locateSentences, locateSteps, locateTokens, locateUnit, readAnswerText } from "./answer-text.ts";
+import {
+  locateSentences,
+  locateSteps,
+  locateTokens,
+  locateUnit,
+  readAnswerText,
+  rememberDecoded,
+} from "./answer-text.ts";
 import type { LanguageModel } from "./language-model.ts";
 
 describe("the text of an answer's tokens", () => {
@@ -82,6 +89,29 @@ describe("tokens that do not end where words do", () => {
     const cut = readAnswerText(ids.slice(0, 6), decode, "It is so. Then not.");
     expect(cut.text).toBe("It is so. Then not.");
     expect(cut.ends.at(-1)).toBe(cut.text.length);
+  });
+
+  it("asks at once for what most tokens take, and once for the rest", () => {
+    const asked: string[][] = [];
+    const counting = {
+      decode: (list: readonly number[]): string => {
+        asked.push([list.join()]);
+        return decode(list);
+      },
+      decodeEach: (lists: readonly (readonly number[])[]): string[] => {
+        asked.push(lists.map((list) => list.join()));
+        return lists.map(decode);
+      },
+    };
+    const remembering = rememberDecoded(counting, [ids, [1, 1]]);
+    expect(readAnswerText(ids, remembering)).toEqual(answer);
+    const [first, ...later] = asked;
+    expect(first).toHaveLength(ids.length + ids.length - 1 + 1);
+    expect(first).toEqual([...new Set(first)]);
+    expect(later.flat().toSorted()).toEqual(["", ids.join()]); // nothing at all, and the whole
+    remembering([0, 8]);
+    remembering([0, 8]);
+    expect(asked.flat().filter((list) => list === "0,8")).toHaveLength(1);
   });
 
   it("asks a decoder again that changes what it has written", () => {

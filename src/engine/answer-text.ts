@@ -54,17 +54,51 @@ function endsByPieces(tokenIds: readonly number[], decode: Decode): number[] {
   return ends;
 }
 
-/** One or two tokens are decoded for every token of an answer, and most of them occur again and again. */
-export function rememberDecoded(decode: Decode): Decode {
+/**
+ * Decodes one or two tokens once: {@link readAnswerText} asks for every token of an answer and for it and the one before.
+ * @param expected answers that will be read; what most of their tokens take is asked for at once
+ */
+export function rememberDecoded(
+  { decode, decodeEach }: Pick<TextTokenizer, "decode" | "decodeEach">,
+  expected: Iterable<readonly number[]> = [],
+): Decode {
   const known = new Map<string, string>();
+  const remember = (key: string, text: string): void => {
+    if (known.size < MOST_REMEMBERED && text.length <= LONGEST_TEXT) known.set(key, text);
+  };
+  if (decodeEach !== undefined) {
+    const lists = [...listsOf(expected)];
+    for (let from = 0; from < lists.length; from += LISTS_AT_A_TIME) {
+      const part = lists.slice(from, from + LISTS_AT_A_TIME);
+      for (const [i, text] of decodeEach(part.map(([, list]) => list)).entries())
+        remember((part[i] as (typeof part)[number])[0], text);
+    }
+  }
   return (tokenIds) => {
     if (tokenIds.length > LONGEST_REMEMBERED) return decode(tokenIds);
     const key = tokenIds.join();
-    const text = known.get(key) ?? decode(tokenIds);
-    if (known.size < MOST_REMEMBERED && text.length <= LONGEST_TEXT) known.set(key, text);
+    const remembered = known.get(key);
+    if (remembered !== undefined) return remembered;
+    const text = decode(tokenIds);
+    remember(key, text);
     return text;
   };
 }
+
+/** Every token of the answers, and every two that follow each other, by what they are remembered by. */
+function listsOf(answers: Iterable<readonly number[]>): Map<string, readonly number[]> {
+  const lists = new Map<string, readonly number[]>();
+  for (const tokenIds of answers) {
+    for (const [i, tokenId] of tokenIds.entries()) {
+      lists.set(`${tokenId}`, [tokenId]);
+      if (i > 0) lists.set(`${tokenIds[i - 1]},${tokenId}`, [tokenIds[i - 1] as number, tokenId]);
+      if (lists.size >= MOST_REMEMBERED) return lists;
+    }
+  }
+  return lists;
+}
+
+const LISTS_AT_A_TIME = 8192;
 
 const LONGEST_REMEMBERED = 2;
 /** Some megabytes. */

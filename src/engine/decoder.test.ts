@@ -8,6 +8,7 @@ import { loadModel } from "../checkpoint/load-model.ts";
 import { countIdleRows } from "./generate/batch.ts";
 import { extendRows } from "./generate/extend-rows.ts";
 import type { LanguageModel } from "./language-model.ts";
+import { joinTokens, stateAt } from "./layer-states.ts";
 import { everyLayer } from "./resolve-layers.ts";
 import { emptyKvBlock } from "./session/kv-block.ts";
 
@@ -59,9 +60,8 @@ describe.each(CASES)("%s against Python transformers", (name) => {
       finalNorm: true,
       chunkTokens,
     });
-    expectGolden({ residuals: residuals.flatMap((row) => [...row]), logits });
-    const flat = finalNorms.flatMap((row) => [...row]);
-    expectAllClose(flat, expected.final_norm, RELATIVE_TOLERANCE * scaleOf(expected.final_norm));
+    expectGolden({ residuals: joinTokens(residuals, model.config.hiddenSize), logits });
+    expectAllClose(finalNorms!, expected.final_norm, RELATIVE_TOLERANCE * scaleOf(expected.final_norm));
   });
 
   it("trace() reads the same states", async () => {
@@ -91,7 +91,7 @@ describe.each(CASES)("%s against Python transformers", (name) => {
         { prefix, suffix, predict: place, trace: place, layers: everyLayer(config) },
       );
       suffix = result.suffix;
-      residuals.set(promptLength + step, result.residuals[0] as Float32Array);
+      residuals.set(promptLength + step, stateAt(result.residuals, 0, config.hiddenSize));
       logits.set(promptLength + step, result.logits);
     }
     positions.forEach((position, index) => {
@@ -162,7 +162,8 @@ describe.each(CASES)("%s against Python transformers", (name) => {
     for (const [index, { row, offset }] of trace.entries()) {
       const sequence = tokenIds.slice(0, 20 + offset + 1);
       const alone = await model.trace(sequence, { positions: [-1] });
-      expectAllClose(residuals[index]!, alone.residuals, RELATIVE_TOLERANCE * scaleOf(alone.residuals));
+      const state = stateAt(residuals, index, config.hiddenSize);
+      expectAllClose(state, alone.residuals, RELATIVE_TOLERANCE * scaleOf(alone.residuals));
       expect(rows[row]!.length).toBe(offset + 1);
     }
   });

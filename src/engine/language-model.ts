@@ -11,6 +11,7 @@ import {
 } from "./generate/prefill.ts";
 import type { GenerationDefaults } from "./generate/sampler-settings.ts";
 import type { DecoderConfig } from "./graph/decoder-config.ts";
+import { joinTokens } from "./layer-states.ts";
 import { everyLayer, type LayerName, resolveLayer } from "./resolve-layers.ts";
 import type { DeviceName, ModelDtype } from "./runtime/device.ts";
 import type { DecoderSession } from "./session/decoder-session.ts";
@@ -157,8 +158,8 @@ export function createLanguageModel(parts: LanguageModelParts): LanguageModel {
         layers,
         positions,
         hiddenSize: config.hiddenSize,
-        residuals: joinRows(residuals),
-        finalNorms: options.finalNorm ? joinRows(finalNorms) : null,
+        residuals: joinTokens(residuals, config.hiddenSize),
+        finalNorms,
       };
     },
     async [Symbol.asyncDispose]() {
@@ -179,13 +180,4 @@ function resolvePosition(position: number, length: number): number {
   const index = position < 0 ? length + position : position;
   if (Number.isInteger(index) && index >= 0 && index < length) return index;
   throw new RangeError(`Got position ${position}, expected ${-length} to ${length - 1}.`);
-}
-
-function joinRows(rows: readonly Float32Array[]): Float32Array {
-  const width = rows[0]?.length ?? 0;
-  const joined = new Float32Array(rows.length * width);
-  rows.forEach((row, index) => {
-    joined.set(row, index * width);
-  });
-  return joined;
 }

@@ -56,7 +56,7 @@ function readWhole(probe: Probe, endTokens: number): SpanReader {
 
 /** The last step, sentence or other part, which is known only from the text: its states have to be kept until then. */
 function readUnits(probe: Probe, tokenizer: TextTokenizer, prompt: Prompt): SpanReader {
-  const remembering = { ...tokenizer, decode: rememberDecoded(tokenizer.decode) };
+  const remembering = { ...tokenizer, decode: rememberDecoded(tokenizer) };
   const position = probe.position as UnitPosition;
   const states: Float32Array[] = [];
   const poolOf = ([start, end]: TokenSpan): SpanPool => {

@@ -1,5 +1,6 @@
 import type { ModelProfile } from "../checkpoint/load-model-profile.ts";
 import type { OpeningEvent } from "../checkpoint/opening-event.ts";
+import type { LayerStates } from "../engine/layer-states.ts";
 import type { Json } from "../formats/json.ts";
 
 /**
@@ -57,8 +58,8 @@ export interface AnswerToTrace {
 export interface TracedAnswers {
   /** [layers, D] at the prompt's last token. */
   readonly beforeGeneration: Float32Array;
-  /** Per answer, per index: [layers, D]. */
-  readonly answers: readonly (readonly Float32Array[])[];
+  /** Per answer, per layer: [indices, D]. */
+  readonly answers: readonly LayerStates[];
 }
 
 export interface ReadStatesOptions {

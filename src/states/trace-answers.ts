@@ -1,5 +1,6 @@
 import { extendRows } from "../engine/generate/extend-rows.ts";
 import type { LanguageModel } from "../engine/language-model.ts";
+import type { LayerStates } from "../engine/layer-states.ts";
 import { emptyKvBlock } from "../engine/session/kv-block.ts";
 import type { AnswerToTrace, ReadStatesOptions, TracedAnswers } from "./state-backend.ts";
 
@@ -18,7 +19,8 @@ export async function traceAnswers(
 ): Promise<TracedAnswers> {
   const { session, config } = model;
   const { prefix, residual } = await model.prefill({ tokenIds: promptIds, sharedTokens }, { layers, signal });
-  const traced: Float32Array[][] = answers.map(() => []);
+  const nothing = layers.map(() => new Float32Array(0));
+  const traced: LayerStates[] = answers.map(() => nothing);
   for (const batch of batchByLength(answers)) {
     const places = batch.flatMap(({ answer }, row) =>
       answer.indices.map((index) => ({ row, offset: index - promptIds.length })),
@@ -28,9 +30,12 @@ export async function traceAnswers(
       batch.map(({ answer }) => answer.tokenIds),
       { prefix, suffix: emptyKvBlock(config, batch.length), trace: places, layers, keepKv: false, signal },
     );
-    places.forEach(({ row }, i) => {
-      traced[batch[row]?.position as number]?.push(residuals[i] as Float32Array);
-    });
+    let end = 0;
+    for (const { answer, position } of batch) {
+      const from = end * config.hiddenSize;
+      end += answer.indices.length;
+      traced[position] = residuals.map((states) => states.subarray(from, end * config.hiddenSize));
+    }
   }
   return { beforeGeneration: residual as Float32Array, answers: traced };
 }

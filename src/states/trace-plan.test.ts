@@ -15,7 +15,8 @@ describe("planTrace", () => {
   const other = { ...REASONED_RUN, question_id: "r" };
   const plan = planTrace([REASONED_RUN, truncated, other], {
     positions: SINGLE_POSITIONS,
-    ...MODEL_ENDS,
+    endTokenIds: MODEL_ENDS.endTokenIds,
+    tokenizer: MODEL_ENDS,
   });
 
   it("reads the prompt once a question and each answer once a run", () => {

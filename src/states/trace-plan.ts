@@ -1,5 +1,6 @@
 import { rememberDecoded } from "../engine/answer-text.ts";
-import { PLACES, type PositionIndices, type TracePosition } from "../engine/places.ts";
+import { isUnitPosition, PLACES, type PositionIndices, type TracePosition } from "../engine/places.ts";
+import type { TextTokenizer } from "../engine/tokenizer/text-tokenizer.ts";
 import { countAnswerTokens } from "../samples/count-answer-tokens.ts";
 import type { MarkedSpan } from "../samples/marked-spans.ts";
 import type { TracedRun } from "../samples/run-record.ts";
@@ -34,7 +35,7 @@ export function planTrace(
     isObserved = false,
     marked = () => [],
     endTokenIds,
-    decode: decodeAnew,
+    tokenizer,
   }: {
     readonly positions: readonly TracePosition[];
     readonly indices?: PositionIndices;
@@ -43,7 +44,7 @@ export function planTrace(
     /** The stretches of a run's text that the user has marked. */
     readonly marked?: (run: TracedRun) => readonly MarkedSpan[];
     readonly endTokenIds: ReadonlySet<number>;
-    readonly decode: (tokenIds: readonly number[]) => string;
+    readonly tokenizer: Pick<TextTokenizer, "decode" | "decodeEach">;
   },
 ): TracePlan {
   const rowCounts = new Map<TracePosition, number>(positions.map((position) => [position, 0]));
@@ -53,7 +54,10 @@ export function planTrace(
     counts.set(position, before + 1);
     return before;
   };
-  const decode = rememberDecoded(decodeAnew);
+  const decode = rememberDecoded(
+    tokenizer,
+    positions.some(isUnitPosition) ? runs.map(({ tokens }) => tokens) : [],
+  );
   const answerTokens = new Map(runs.map((run) => [run, countAnswerTokens(run, { endTokenIds, decode })]));
   const place = (run: TracedRun, position: TracePosition): TraceRow[] => {
     const { isShared, tokens } = PLACES[position];

@@ -1,9 +1,11 @@
+import { type LayerStates, stackStates } from "../engine/layer-states.ts";
 import type { TracedRun } from "../samples/run-record.ts";
-import type { HiddenStatesWriter, StateRow } from "./hidden-states.ts";
+
 import { type SampledStates, stateKey } from "./sampled-states.ts";
 import type { ReadStatesOptions, StateReader } from "./state-backend.ts";
 import type { TraceRow } from "./state-index.ts";
 import type { QuestionTrace } from "./trace-plan.ts";
+import type { HiddenStatesWriter, StateRow } from "./write-hidden-states.ts";
 
 /** Where the states of a question come from. */
 export interface StateSources extends ReadStatesOptions {
@@ -31,13 +33,18 @@ export async function traceQuestion(
 ): Promise<number> {
   signal.throwIfAborted();
   const unread: TraceRow[] = [];
-  const read: StateRow[] = [];
+  const read: TraceRow[] = [];
+  const residuals: Float32Array[] = [];
   for (const row of rows) {
     const key = sampled.isEmpty ? null : keyOf(row, runs);
     if (key === null || !sampled.has(key)) unread.push(row);
-    else read.push({ ...row, residual: await sampled.read(key) });
+    else {
+      read.push(row);
+      residuals.push(await sampled.read(key));
+    }
   }
-  await writer.write(read);
+  const states = stackStates(residuals, layers.length);
+  await writer.write(read.map(({ position, row }, token) => ({ position, row, states, token })));
   if (unread.length > 0)
     await writer.write(await readRows({ runs, rows: unread }, reader as StateReader, { layers, signal }));
   return rows.length - unread.length;
@@ -60,15 +67,20 @@ async function readRows(
   }));
   const sharedTokens = runs[0]?.shared_prompt_tokens;
   const { beforeGeneration, answers } = await reader.read(prompt, asked, { ...options, sharedTokens });
-  const residuals = new Map(
+  const before = { states: stackStates([beforeGeneration], options.layers.length), token: 0 };
+  const answerOf = new Map(
     runs.map(({ run_id }, i) => [
       run_id,
-      new Map(asked[i]?.indices.map((index, j) => [index, answers[i]?.[j] as Float32Array])),
+      {
+        states: answers[i] as LayerStates,
+        tokenOf: new Map(asked[i]?.indices.map((index, token) => [index, token])),
+      },
     ]),
   );
-  const residualOf = (row: TraceRow): Float32Array =>
-    isPrompt(row)
-      ? beforeGeneration
-      : (residuals.get(row.run_id as number)?.get(row.token_index) as Float32Array);
-  return rows.map((row) => ({ position: row.position, row: row.row, residual: residualOf(row) }));
+  const stateOf = (row: TraceRow): Pick<StateRow, "states" | "token"> => {
+    if (isPrompt(row)) return before;
+    const { states, tokenOf } = answerOf.get(row.run_id as number)!;
+    return { states, token: tokenOf.get(row.token_index)! };
+  };
+  return rows.map((row) => ({ position: row.position, row: row.row, ...stateOf(row) }));
 }

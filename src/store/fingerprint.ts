@@ -15,20 +15,29 @@ export async function fingerprintFile(path: string): Promise<string> {
 /** Bytes between two reports on the reading of a large file. */
 const REPORTED_BYTES = 2 ** 26;
 
+/** Read at a time, the next while one is hashed. */
+const CHUNK_BYTES = 2 ** 20;
+
 /** {@link fingerprintFile} for files of gigabytes. Yields the number of bytes read since it last yielded. */
 export async function* fingerprintLargeFile(path: string): AsyncGenerator<number, string> {
   try {
     const hash = createHash("sha256");
-    const file = await openInputFile(path);
+    await using file = await openInputFile(path);
+    let [chunk, other] = [Buffer.allocUnsafe(CHUNK_BYTES), Buffer.allocUnsafe(CHUNK_BYTES)];
+    let reading = file.read(chunk, 0, CHUNK_BYTES, null);
     let unreported = 0;
-    for await (const chunk of file.createReadStream()) {
-      hash.update(chunk as Uint8Array);
-      unreported += (chunk as Uint8Array).length;
+    for (;;) {
+      const { bytesRead } = await reading;
+      if (bytesRead === 0) return hash.digest("hex");
+      reading = file.read(other, 0, CHUNK_BYTES, null);
+      reading.catch(() => undefined); // thrown where it is awaited
+      hash.update(chunk.subarray(0, bytesRead));
+      [chunk, other] = [other, chunk];
+      unreported += bytesRead;
       if (unreported < REPORTED_BYTES) continue;
       yield unreported;
       unreported = 0;
     }
-    return hash.digest("hex");
   } catch (error) {
     throw explainFileError(error, path);
   }

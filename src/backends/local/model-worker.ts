@@ -1,10 +1,13 @@
 import { workerData } from "node:worker_threads";
 import { loadModel } from "../../checkpoint/load-model.ts";
-import { serveJobs } from "../../engine/runtime/worker-threads-node.ts";
+import { handOver, serveJobs } from "../../engine/runtime/worker-threads-node.ts";
+import type { TracedAnswers } from "../../states/state-backend.ts";
 import type { LiveEvent } from "../live-model.ts";
 import { type ModelJob, runHere, type WorkerSetup } from "./local-engine.ts";
 
 // The entry point of a worker thread: loads the model, then does the jobs that its parent sends.
+
+type JobOf<Kind extends ModelJob["kind"]> = Extract<ModelJob, { readonly kind: Kind }>;
 
 const { path, options } = workerData as WorkerSetup;
 const engine = loadModel(path, options).then(runHere);
@@ -13,14 +16,21 @@ engine.catch(() => undefined); // a model that does not load fails each job with
 serveJobs<ModelJob>((request, signal) => {
   if (request.kind === "draw")
     return engine.then(({ draw }) => draw(request.job[0], { ...request.job[1], signal }));
-  if (request.kind === "read")
-    return engine.then(({ read }) => read(request.job[0], request.job[1], { ...request.job[2], signal }));
+  if (request.kind === "read") return read(request, signal);
   if (request.kind === "usage") return engine.then(({ usage }) => usage());
   return stream(request, signal);
 });
 
+async function read(
+  { job: [promptIds, answers, options] }: JobOf<"read">,
+  signal: AbortSignal,
+): Promise<TracedAnswers> {
+  const traced = await (await engine).read(promptIds, answers, { ...options, signal });
+  return handOver(traced, traced.answers.flat());
+}
+
 async function* stream(
-  request: Extract<ModelJob, { readonly kind: "generate" | "read-answer" }>,
+  request: JobOf<"generate" | "read-answer">,
   signal: AbortSignal,
 ): AsyncGenerator<LiveEvent, unknown> {
   const { generate, readAnswer } = await engine;

@@ -7,6 +7,7 @@ import { parseHubModelId } from "../../checkpoint/hub/hub-model-id.ts";
 import { loadModelProfile, type ModelProfile, PROFILE_FILES } from "../../checkpoint/load-model-profile.ts";
 import { isGgufPath, locateCheckpoint } from "../../checkpoint/locate-checkpoint.ts";
 import { type OpeningEvent, reportPull, reportServer } from "../../checkpoint/opening-event.ts";
+import { stackStates } from "../../engine/layer-states.ts";
 import { SepError } from "../../errors.ts";
 import type { Json } from "../../formats/json.ts";
 import { drain } from "../../net/map-concurrently.ts";
@@ -168,7 +169,7 @@ export function createNnsightBackend({
           await sidecar.read({ file, layers, sequences }, signal);
           try {
             const states = await readStates(file, sequences, layers.length * hiddenSize);
-            return distribute(states, answers, layers.length * hiddenSize);
+            return distribute(states, answers, { layers: layers.length, hiddenSize });
           } finally {
             await rm(file, { force: true });
           }
@@ -208,11 +209,19 @@ async function readStates(file: string, sequences: readonly Sequence[], size: nu
   );
 }
 
-function distribute(states: Float32Array, answers: readonly AnswerToTrace[], size: number): TracedAnswers {
+function distribute(
+  states: Float32Array,
+  answers: readonly AnswerToTrace[],
+  { layers, hiddenSize }: { readonly layers: number; readonly hiddenSize: number },
+): TracedAnswers {
+  const size = layers * hiddenSize;
   let row = 0;
   const next = (): Float32Array => {
     row += 1;
     return states.subarray((row - 1) * size, row * size);
   };
-  return { beforeGeneration: next(), answers: answers.map(({ indices }) => indices.map(next)) };
+  return {
+    beforeGeneration: next(),
+    answers: answers.map(({ indices }) => stackStates(indices.map(next), layers)),
+  };
 }

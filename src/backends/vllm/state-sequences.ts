@@ -1,4 +1,5 @@
 import type { ModelProfile } from "../../checkpoint/load-model-profile.ts";
+import { stackStates } from "../../engine/layer-states.ts";
 import type { AnswerToTrace, StateBackend, TracedAnswers } from "../../states/state-backend.ts";
 
 /** One sequence that a server has to read to trace an answer. */
@@ -32,15 +33,19 @@ export function planSequences(
 export function gatherStates(
   answers: readonly AnswerToTrace[],
   states: readonly (readonly Float32Array[])[],
+  layerCount: number,
 ): TracedAnswers {
   const [beforeGeneration, ...ofFirst] = states[0] as readonly [Float32Array, ...Float32Array[]];
   let next = 0;
   return {
     beforeGeneration,
     answers: answers.map(({ indices }) => {
-      if (indices.length === 0) return [];
+      if (indices.length === 0) return stackStates([], layerCount);
       const position = next++;
-      return position === 0 ? ofFirst : (states[position] as readonly Float32Array[]);
+      return stackStates(
+        position === 0 ? ofFirst : (states[position] as readonly Float32Array[]),
+        layerCount,
+      );
     }),
   };
 }

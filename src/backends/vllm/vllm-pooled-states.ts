@@ -39,7 +39,7 @@ export function createVllmPooledStates({
           const states = await allOrNone(planSequences(promptIds, answers), signal, (sequence, stop) =>
             poolSequence(sequence, hiddenSize, { pool, served, signal: stop }),
           );
-          return gatherStates(answers, states);
+          return gatherStates(answers, states, 1);
         },
         [Symbol.asyncDispose]: async () => undefined,
       };

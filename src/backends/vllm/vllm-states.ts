@@ -57,6 +57,7 @@ export function createVllmStates({
           return gatherStates(
             answers,
             states.map((ofSequence) => ofSequence.map(select)),
+            layers.length,
           );
         },
         [Symbol.asyncDispose]: () => inbox[Symbol.asyncDispose](),

@@ -4,6 +4,7 @@ import gemma3 from "../../../test/golden/gguf/gemma3-270m.json" with { type: "js
 import smollm2 from "../../../test/golden/gguf/smollm2.json" with { type: "json" };
 import { extendRows } from "../../engine/generate/extend-rows.ts";
 import type { LanguageModel } from "../../engine/language-model.ts";
+import { joinTokens } from "../../engine/layer-states.ts";
 import { everyLayer } from "../../engine/resolve-layers.ts";
 import { emptyKvBlock } from "../../engine/session/kv-block.ts";
 import { readSafetensorsHeader, readTensor } from "../../store/safetensors.ts";
@@ -89,17 +90,19 @@ describe.for(FILES)(
           row.filter((_, i) => i % stride === 0);
         const worst = {
           residuals: Math.max(
-            ...residuals
-              .flatMap((all) => rows(all, config.hiddenSize, layers))
-              .map((row, i) =>
-                relativeError(
-                  pick(row, STRIDE),
-                  rows(expected("residuals"), sampled, positions.length * layers)[i]!,
-                ),
+            ...rows(
+              joinTokens(residuals, config.hiddenSize),
+              config.hiddenSize,
+              positions.length * layers,
+            ).map((row, i) =>
+              relativeError(
+                pick(row, STRIDE),
+                rows(expected("residuals"), sampled, positions.length * layers)[i]!,
               ),
+            ),
           ),
           finalNorms: Math.max(
-            ...finalNorms.map((row, i) =>
+            ...rows(finalNorms!, config.hiddenSize, positions.length).map((row, i) =>
               relativeError(pick(row, STRIDE), rows(expected("final_norm"), sampled, positions.length)[i]!),
             ),
           ),

@@ -31,7 +31,7 @@ export interface OpenedTokenizer {
 export type TokenizerRequest = { readonly limitMs: number } & (
   | ({ readonly method: "open" } & Omit<TokenizerFiles, "json">)
   | { readonly method: "encode"; readonly text: string; readonly specialTokens: boolean }
-  | { readonly method: "decode"; readonly tokenIds: readonly number[] }
+  | { readonly method: "decodeEach"; readonly lists: readonly (readonly number[])[] }
   | { readonly method: "tokenId"; readonly token: string }
   | {
       readonly method: "renderChat";
@@ -70,6 +70,11 @@ export async function openInSandbox(
   const { addedTokens, endToken, decodesPiecewise, postProcessor } = opened as Opening;
   const call = (method: string, request: object, limits: Omit<CallLimits, "file">): unknown =>
     sandbox.call({ method, ...request }, { file, ...limits });
+  const decodeEach = (lists: readonly (readonly number[])[]): string[] => {
+    const size = lists.reduce((sum, { length }) => sum + length, 0);
+    const mostReplyBytes = LEAST_REPLY_BYTES + TOKEN_BYTES * size;
+    return call("decodeEach", { lists }, { size, mostReplyBytes, act: "decoding tokens" }) as string[];
+  };
   const ids = new Map<string, number | null>();
   const tokenizer: TextTokenizer = {
     sha256: files.sha256,
@@ -81,12 +86,10 @@ export async function openInSandbox(
       return call("encode", { text, specialTokens }, limits) as number[];
     },
     // every step of every answer asks for the text of a token by itself, which takes the process longer than a short step
-    decode: rememberDecoded((tokenIds) => {
-      if (tokenIds.length === 0) return "";
-      const mostReplyBytes = LEAST_REPLY_BYTES + TOKEN_BYTES * tokenIds.length;
-      const limits = { size: tokenIds.length, mostReplyBytes, act: "decoding tokens" };
-      return call("decode", { tokenIds }, limits) as string;
+    decode: rememberDecoded({
+      decode: (tokenIds) => (tokenIds.length === 0 ? "" : (decodeEach([tokenIds])[0] as string)),
     }),
+    decodeEach,
     decodesPiecewise,
     tokenId(token) {
       const known = ids.get(token);
@@ -157,7 +160,7 @@ export function createTokenizerServer(): (request: TokenizerRequest, attached: U
     }
     const open = tokenizer as TextTokenizer;
     if (request.method === "encode") return open.encode(request.text, request);
-    if (request.method === "decode") return open.decode(request.tokenIds);
+    if (request.method === "decodeEach") return request.lists.map((tokenIds) => open.decode(tokenIds));
     if (request.method === "tokenId") return open.tokenId(request.token);
     return open.renderChat?.(request.messages, request.options);
   };

@@ -1,4 +1,5 @@
 import type { DecoderConfig } from "../graph/decoder-config.ts";
+import { stateAt } from "../layer-states.ts";
 import type { DecoderSession } from "../session/decoder-session.ts";
 import {
   capacityFor,
@@ -275,12 +276,8 @@ async function runPass<Owner extends BatchOwner>(
   const { hiddenSize } = session.config;
   const residuals = new Map<ActiveRow<Owner>, Float32Array>();
   for (const [traced, { row, job }] of tracing.entries()) {
-    const residual = new Float32Array(job.layers.length * hiddenSize);
-    for (const [i, layer] of job.layers.entries()) {
-      const all = pass.residuals[layers.indexOf(layer)] as Float32Array;
-      residual.set(all.subarray(traced * hiddenSize, (traced + 1) * hiddenSize), i * hiddenSize);
-    }
-    residuals.set(row, residual);
+    const own = job.layers.map((layer) => pass.residuals[layers.indexOf(layer)] as Float32Array);
+    residuals.set(row, stateAt(own, traced, hiddenSize));
   }
   const size = session.config.vocabularySize;
   return {

@@ -1,3 +1,4 @@
+import type { LayerStates } from "../layer-states.ts";
 import type { DecoderSession } from "../session/decoder-session.ts";
 import { appendKv, createKvStepRoom, type KvBlock } from "../session/kv-block.ts";
 import type { TokenSums } from "../session/vocabulary.ts";
@@ -32,10 +33,10 @@ export interface ExtendRowsResult {
   readonly logits: Float32Array;
   /** [predict] */
   readonly sums: readonly TokenSums[];
-  /** Per place: [layers, D]. */
-  readonly residuals: readonly Float32Array[];
-  /** Per place: [D]; empty when not asked for. */
-  readonly finalNorms: readonly Float32Array[];
+  /** Per layer [trace, D]. */
+  readonly residuals: LayerStates;
+  /** [trace, D], or null when not asked for. */
+  readonly finalNorms: Float32Array | null;
 }
 
 /** Bounds the attention scores of one pass: [heads, chunk, context] floats. */
@@ -67,8 +68,8 @@ export async function extendRows(
   const longest = Math.max(...tokens.map((row) => row.length));
   let logits: Float32Array | null = null;
   const sums = new Array<TokenSums>(predict.length);
-  const residuals = trace.map(() => new Float32Array(layers.length * hiddenSize));
-  const finalNorms = finalNorm ? trace.map(() => new Float32Array(hiddenSize)) : [];
+  let residuals: LayerStates = [];
+  let finalNorms: Float32Array | null = null;
   let suffix = before;
   const room = createKvStepRoom(session.config);
 
@@ -102,14 +103,22 @@ export async function extendRows(
         logits.set(row, index * vocabularySize);
       }
     }
-    toTrace.forEach(({ index }, i) => {
-      const row = (source: Float32Array): Float32Array =>
-        source.subarray(i * hiddenSize, (i + 1) * hiddenSize);
-      pass.residuals.forEach((residual, l) => {
-        residuals[index]?.set(row(residual), l * hiddenSize);
-      });
-      if (pass.finalNorm !== null) finalNorms[index]?.set(row(pass.finalNorm));
-    });
+    if (toTrace.length === trace.length) {
+      residuals = pass.residuals; // one pass had all places
+      finalNorms = pass.finalNorm;
+    } else if (toTrace.length > 0) {
+      const makeRoom = (): Float32Array => new Float32Array(trace.length * hiddenSize);
+      const place = (from: Float32Array, to: Float32Array): void => {
+        for (const [i, { index }] of toTrace.entries())
+          to.set(from.subarray(i * hiddenSize, (i + 1) * hiddenSize), index * hiddenSize);
+      };
+      if (residuals.length === 0) residuals = layers.map(makeRoom);
+      for (const [l, residual] of pass.residuals.entries()) place(residual, residuals[l] as Float32Array);
+      if (pass.finalNorm !== null) {
+        finalNorms ??= makeRoom();
+        place(pass.finalNorm, finalNorms);
+      }
+    }
     if (kv !== null) suffix = appendKv(session.config, suffix, kv);
   }
   return { suffix, logits: logits ?? new Float32Array(0), sums, residuals, finalNorms };

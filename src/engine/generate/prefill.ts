@@ -1,3 +1,4 @@
+import { stateAt } from "../layer-states.ts";
 import type { DecoderSession } from "../session/decoder-session.ts";
 import { emptyKvBlock, type KvBlock, kvBytesOf, selectKvRows } from "../session/kv-block.ts";
 import type { TokenSums } from "../session/vocabulary.ts";
@@ -178,7 +179,7 @@ export function createPrefill(
           logits,
           sums: sums[0] as TokenSums,
           layers,
-          residual: residuals[0] ?? null,
+          residual: trace.length > 0 ? stateAt(residuals, 0, config.hiddenSize) : null,
         };
         cache?.prompts.set(key, prefilled, kvBytesOf(config, suffix) + logits.byteLength);
         return { ran: chunk.length, prefilled };

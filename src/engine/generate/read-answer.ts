@@ -1,8 +1,9 @@
 import { SepError } from "../../errors.ts";
 import type { LanguageModel } from "../language-model.ts";
+import { stateAt } from "../layer-states.ts";
 import { emptyKvBlock } from "../session/kv-block.ts";
 import type { TokenSums } from "../session/vocabulary.ts";
-import { extendRows } from "./extend-rows.ts";
+import { type ExtendRowsResult, extendRows } from "./extend-rows.ts";
 import { type GenerateOptions, type GenerationEvent, rankTokens, type SampledAnswer } from "./generate.ts";
 import { logprobOf } from "./prediction.ts";
 import type { PromptTokens } from "./prefill.ts";
@@ -58,6 +59,8 @@ export async function* readAnswer(
   let sums = prefilled.sums;
   let residual = prefilled.residual;
   let suffix = emptyKvBlock(config, 1);
+  const stateOf = (pass: ExtendRowsResult | null, token: number): Float32Array | null =>
+    pass === null || layers.length === 0 ? null : stateAt(pass.residuals, token, config.hiddenSize);
 
   /**
    * Reads tokens, the first of which `logits` predicts.
@@ -86,7 +89,7 @@ export async function* readAnswer(
       const row =
         i === 0 ? logits : (pass as NonNullable<typeof pass>).logits.subarray((i - 1) * size, i * size);
       const own = i === 0 ? sums : (pass?.sums[i - 1] as TokenSums);
-      const before = i === 0 ? residual : (pass?.residuals[i - 1] ?? null);
+      const before = i === 0 ? residual : stateOf(pass, i - 1);
       const { entropy } = own;
       const logprob = logprobOf(row[tokenId] as number, own);
       answer.tokenIds.push(tokenId);
@@ -109,7 +112,7 @@ export async function* readAnswer(
     suffix = pass.suffix;
     logits = pass.logits.slice(-size);
     sums = pass.sums.at(-1) as TokenSums;
-    if (isRun) residual = pass.residuals.at(-1) ?? null;
+    if (isRun) residual = stateOf(pass, toRun.length - 1);
   }
 
   const mayBeLast = mayEnd.length === 0;

@@ -101,7 +101,7 @@ async function computeAll(session: DecoderSession): Promise<number[]> {
   return results.flatMap(({ logits, residuals, finalNorms }) => [
     ...logits,
     ...residuals.flatMap((row) => [...row]),
-    ...finalNorms.flatMap((row) => [...row]),
+    ...finalNorms!,
   ]);
 }
 

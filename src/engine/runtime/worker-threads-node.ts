@@ -3,7 +3,7 @@ import { parentPort, Worker } from "node:worker_threads";
 import { SepError, type SepErrorCode } from "../../errors.ts";
 
 // onnxruntime's Node binding runs a pass on the thread that asks for it, so work is done in parallel only on threads of
-// our own. Jobs go out and results come back by structured clone.
+// our own. Jobs go out and results come back by structured clone, except for memory that is handed over.
 
 /** Threads that do as many jobs at a time as they have room for; more jobs wait, in their order, for the first room. */
 interface WorkerThreads<Job, Result> extends AsyncDisposable {
@@ -171,6 +171,17 @@ export function startWorkerThreads<Job, Result>(
   };
 }
 
+const handedOver = new WeakMap<object, readonly ArrayBuffer[]>();
+
+/**
+ * Has the memory of a job's result go to the parent's thread instead of a copy of it.
+ * @param arrays whose memory nothing here will read again
+ */
+export function handOver<Result extends object>(result: Result, arrays: readonly Float32Array[]): Result {
+  handedOver.set(result, [...new Set(arrays.map(({ buffer }) => buffer as ArrayBuffer))]);
+  return result;
+}
+
 /** Runs in a thread: does the jobs that its parent sends. A job that is a generator has its events sent as they come. */
 export function serveJobs<Job>(
   run: (job: Job, signal: AbortSignal) => Promise<unknown> | AsyncGenerator<unknown, unknown>,
@@ -190,7 +201,8 @@ export function serveJobs<Job>(
       const send = (event: unknown): void =>
         port.postMessage({ id: request.id, kind: "event", event } satisfies Response);
       const result = await ("then" in running ? running : forward(running, send));
-      port.postMessage({ id: request.id, kind: "done", result } satisfies Response);
+      const transfer = handedOver.get(result as object) ?? [];
+      port.postMessage({ id: request.id, kind: "done", result } satisfies Response, [...transfer]);
     } catch (error) {
       port.postMessage({ id: request.id, kind: "failed", error: packError(error) } satisfies Response);
     } finally {

@@ -2,8 +2,9 @@ import { SepError } from "../../errors.ts";
 import type { DecoderConfig } from "../graph/decoder-config.ts";
 import { DECODER_TENSORS as names } from "../graph/decoder-tensors.ts";
 import type { StoredWeight } from "../graph/weights.ts";
+import type { LayerStates } from "../layer-states.ts";
 import { blameDevice, type DeviceName, requireContent } from "../runtime/device.ts";
-import { type GraphModel, type Runtime, readFloats, type Tensor } from "../runtime/runtime.ts";
+import { floatTensor, type GraphModel, type Runtime, readFloats, type Tensor } from "../runtime/runtime.ts";
 import {
   createDecoderFeeds,
   type DecoderPass,
@@ -19,8 +20,8 @@ export interface DecoderPassResult {
   readonly logits: Float32Array;
   /** [logitRows] */
   readonly predicted: readonly DrawnSums[];
-  /** Per entry of `layers`: [traceRows, D] */
-  readonly residuals: readonly Float32Array[];
+  /** Per entry of `layers`: [traceRows, D]; the caller's alone. */
+  readonly residuals: LayerStates;
   /** [traceRows, D], or null when not asked for. */
   readonly finalNorm: Float32Array | null;
 }
@@ -119,12 +120,16 @@ function requirePositions({ maxPositions, modelType }: DecoderConfig, needed: nu
 function outputTensors(config: DecoderConfig, pass: DecoderPass): Record<string, Tensor | null> {
   const wanted: string[] = pass.logitRows.length > 0 ? [...VOCABULARY_OUTPUTS] : [];
   if (readsWholeLogits(pass)) wanted.push(names.logits);
-  if (pass.traceRows.length > 0) {
-    wanted.push(...pass.layers.map(names.residual));
-    if (pass.finalNorm) wanted.push(names.finalNorm);
-  }
+  const traced = pass.traceRows.length > 0 ? pass.layers.map(names.residual) : [];
+  if (pass.traceRows.length > 0 && pass.finalNorm) wanted.push(names.finalNorm);
+  const states = (): Tensor => {
+    const shape = [pass.traceRows.length, config.hiddenSize] as const;
+    return floatTensor(new Float32Array(shape[0] * shape[1]), shape);
+  };
   return {
     ...Object.fromEntries(wanted.map((name) => [name, null])),
+    // every token's states may be hundreds of megabytes, which the runtime would copy once more
+    ...Object.fromEntries(traced.map((name) => [name, states()])),
     ...(pass.kv === null ? {} : kvOutputs(config, pass.kv)),
   };
 }

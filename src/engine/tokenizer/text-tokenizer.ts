@@ -11,6 +11,8 @@ export interface TextTokenizer extends Partial<Disposable> {
   encode(text: string, options: { readonly specialTokens: boolean }): number[];
   /** All tokens as text, special ones included. */
   decode(tokenIds: readonly number[]): string;
+  /** The text of each list as `decode` gives it, where asking for many at once is faster. */
+  decodeEach?(lists: readonly (readonly number[])[]): string[];
   /**
    * Whether tokens that decode to whole characters have the same text whatever stands before them, as where tokens are bytes;
    * not if left out.

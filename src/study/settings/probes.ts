@@ -6,7 +6,7 @@ import { SE_THRESHOLD_METHODS } from "../../probes/se-threshold.ts";
 import { DEFAULT_RATIOS, type SplitRatios } from "../../probes/split-questions.ts";
 import { ROW_LABELS } from "../../probes/unit-labels.ts";
 import { FIGURE_FORMATS } from "../../report/figure.ts";
-import { STATES_DTYPES } from "../../states/hidden-states.ts";
+import { STATES_DTYPES } from "../../states/write-hidden-states.ts";
 import { PROMPT } from "./sampling.ts";
 import { flag, inGroup, redescribe, setting, text } from "./setting.ts";
 

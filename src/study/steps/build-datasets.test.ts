@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { TracePosition } from "../../engine/places.ts";
-import { createHiddenStates } from "../../states/hidden-states.ts";
+import { createHiddenStates } from "../../states/write-hidden-states.ts";
 import { choosePosition } from "../probes/choose-position.ts";
 
 let folder: string;

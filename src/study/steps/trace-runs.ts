@@ -24,6 +24,11 @@ import {
   warnOfUnread,
 } from "../../samples/observe-runs.ts";
 import { IMPORTED, type RunRecord, type TracedRun } from "../../samples/run-record.ts";
+import { openSampledStates, removeSampledStates } from "../../states/sampled-states.ts";
+import type { StateBackend } from "../../states/state-backend.ts";
+import { writeStateIndex } from "../../states/state-index.ts";
+import { planTrace, type TracePlan } from "../../states/trace-plan.ts";
+import { keyOf, traceQuestion } from "../../states/trace-question.ts";
 import {
   createHiddenStates,
   describeStatesSize,
@@ -31,12 +36,7 @@ import {
   type HiddenStatesWriter,
   reopenHiddenStates,
   type StatesDtype,
-} from "../../states/hidden-states.ts";
-import { openSampledStates, removeSampledStates } from "../../states/sampled-states.ts";
-import type { StateBackend } from "../../states/state-backend.ts";
-import { writeStateIndex } from "../../states/state-index.ts";
-import { planTrace, type TracePlan } from "../../states/trace-plan.ts";
-import { keyOf, traceQuestion } from "../../states/trace-question.ts";
+} from "../../states/write-hidden-states.ts";
 import { openJsonlAppender } from "../../store/append-jsonl.ts";
 import { fingerprintFile } from "../../store/fingerprint.ts";
 import {
@@ -219,7 +219,7 @@ async function* traceMissing(
     indices: settings.indices ?? "exact",
     isObserved: observer !== null,
     endTokenIds: model.endTokenIds,
-    decode: model.tokenizer.decode,
+    tokenizer: model.tokenizer,
   });
   const output = workspace.hiddenStates(set);
   const shape = describeShape(backend, set, plan, settings, observe(loaded.runs, observer));

@@ -224,7 +224,9 @@ describe("positions with many tokens per answer", () => {
           concurrency: 1,
           read: async () => ({
             beforeGeneration: new Float32Array(1280).fill(1),
-            answers: runs.map(({ tokens }) => tokens.map(() => new Float32Array(1280).fill(70_000))),
+            answers: runs.map(({ tokens }) =>
+              Array.from({ length: 5 }, () => new Float32Array(tokens.length * 256).fill(70_000)),
+            ),
           }),
           [Symbol.asyncDispose]: async () => undefined,
         };

@@ -1,5 +1,6 @@
 import { stateBackendOf } from "../../backends/local/local-backend.ts";
 import type { LanguageModel } from "../../engine/language-model.ts";
+import { type LayerStates, stateAt } from "../../engine/layer-states.ts";
 import { observationOf } from "../../engine/observation.ts";
 import { indicesOf, type TracePosition } from "../../engine/places.ts";
 import type { PromptFormat } from "../../engine/tokenizer/prompt-format.ts";
@@ -256,7 +257,8 @@ async function readRow(
   const isPrompt = token_index < prompt_tokens.length;
   const answers = isPrompt ? [] : [{ tokenIds: tokens, indices: [token_index] }];
   const traced = await reader.read(prompt_tokens, answers, { layers, signal });
-  return isPrompt ? traced.beforeGeneration : (traced.answers[0]?.[0] as Float32Array);
+  if (isPrompt) return traced.beforeGeneration;
+  return stateAt(traced.answers[0] as LayerStates, 0, traced.beforeGeneration.length / layers.length);
 }
 
 /** @returns the largest difference as a share of the largest magnitude; infinite if a value is not finite */
