@@ -51,6 +51,7 @@ export type {
   Trace,
   TraceOptions,
 } from "./engine/language-model.ts";
+export { type LayerStates, stackStates } from "./engine/layer-states.ts";
 export { TRACE_POSITIONS, type TracePosition, UNIT_POSITIONS } from "./engine/places.ts";
 export type { LayerName } from "./engine/resolve-layers.ts";
 export { DEVICE_NAMES, type DeviceChoice, type DeviceName } from "./engine/runtime/device.ts";

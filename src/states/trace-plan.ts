@@ -1,5 +1,11 @@
 import { rememberDecoded } from "../engine/answer-text.ts";
-import { isUnitPosition, PLACES, type PositionIndices, type TracePosition } from "../engine/places.ts";
+import {
+  isUnitPosition,
+  PLACES,
+  type PlacedToken,
+  type PositionIndices,
+  type TracePosition,
+} from "../engine/places.ts";
 import type { TextTokenizer } from "../engine/tokenizer/text-tokenizer.ts";
 import { countAnswerTokens } from "../samples/count-answer-tokens.ts";
 import type { MarkedSpan } from "../samples/marked-spans.ts";
@@ -12,6 +18,7 @@ import type { TraceRow } from "./state-index.ts";
 export interface QuestionTrace {
   readonly questionId: string;
   readonly runs: readonly TracedRun[];
+  /** Made when they are asked for: those of every token of a large study take as much memory as all else. */
   readonly rows: readonly TraceRow[];
 }
 
@@ -49,28 +56,24 @@ export function planTrace(
 ): TracePlan {
   const rowCounts = new Map<TracePosition, number>(positions.map((position) => [position, 0]));
   const missing = new Map<TracePosition, number>(positions.map((position) => [position, 0]));
-  const count = (counts: Map<TracePosition, number>, position: TracePosition): number => {
-    const before = counts.get(position) ?? 0;
-    counts.set(position, before + 1);
-    return before;
-  };
   const decode = rememberDecoded(
     tokenizer,
     positions.some(isUnitPosition) ? runs.map(({ tokens }) => tokens) : [],
   );
   const answerTokens = new Map(runs.map((run) => [run, countAnswerTokens(run, { endTokenIds, decode })]));
-  const place = (run: TracedRun, position: TracePosition): TraceRow[] => {
-    const { isShared, tokens } = PLACES[position];
-    const marks = position === "spans" ? marked(run) : [];
-    const placed = tokens(
-      { ...run, marked: marks.map(({ span }) => span) },
+  const marksOf = (run: TracedRun, position: TracePosition): readonly MarkedSpan[] =>
+    position === "spans" ? marked(run) : [];
+  const place = (run: TracedRun, position: TracePosition): readonly PlacedToken[] =>
+    PLACES[position].tokens(
+      { ...run, marked: marksOf(run, position).map(({ span }) => span) },
       { answerTokens: answerTokens.get(run) as number, indices, decode },
     );
-    if (placed.length === 0) count(missing, position);
+  const makeRows = (run: TracedRun, position: TracePosition, first: number): TraceRow[] => {
+    const { isShared } = PLACES[position];
     const whole = [...run.prompt_tokens, ...run.tokens];
-    return placed.map(({ index, span, textSpan, text }) => ({
+    return place(run, position).map(({ index, span, textSpan, text }, i) => ({
       position,
-      row: count(rowCounts, position),
+      row: first + i,
       question_id: run.question_id,
       run_id: isShared ? null : run.run_id,
       token_index: index,
@@ -79,19 +82,28 @@ export function planTrace(
       ...(span === null || textSpan === null ? {} : { span, text_span: textSpan }),
       // of a single token it is the token
       ...(text === null || position === "every-token" ? {} : { text }),
-      ...labelOf(marks, textSpan),
+      ...labelOf(marksOf(run, position), textSpan),
       ...(isObserved && !isShared ? { writer: run.model } : {}),
     }));
   };
-  const questions = [...groupByQuestion(runs)].map(([questionId, ofQuestion]) => ({
-    questionId,
-    runs: ofQuestion,
-    rows: positions.flatMap((position) =>
-      (PLACES[position].isShared ? ofQuestion.slice(0, 1) : ofQuestion).flatMap((run) =>
-        place(run, position),
-      ),
-    ),
-  }));
+  const questions = [...groupByQuestion(runs)].map(([questionId, ofQuestion]) => {
+    const stretches = positions.flatMap((position) =>
+      (PLACES[position].isShared ? ofQuestion.slice(0, 1) : ofQuestion).map((run) => {
+        const first = rowCounts.get(position) as number;
+        const { length } = place(run, position);
+        rowCounts.set(position, first + length);
+        if (length === 0) missing.set(position, (missing.get(position) as number) + 1);
+        return { run, position, first };
+      }),
+    );
+    return {
+      questionId,
+      runs: ofQuestion,
+      get rows() {
+        return stretches.flatMap(({ run, position, first }) => makeRows(run, position, first));
+      },
+    };
+  });
   return { questions, rowCounts, missing };
 }
 

@@ -1,11 +1,11 @@
-import { type LayerStates, stackStates } from "../engine/layer-states.ts";
+import { stackStates } from "../engine/layer-states.ts";
 import type { TracedRun } from "../samples/run-record.ts";
 
 import { type SampledStates, stateKey } from "./sampled-states.ts";
 import type { ReadStatesOptions, StateReader } from "./state-backend.ts";
 import type { TraceRow } from "./state-index.ts";
 import type { QuestionTrace } from "./trace-plan.ts";
-import type { HiddenStatesWriter, StateRow } from "./write-hidden-states.ts";
+import type { HiddenStatesWriter, StateRows } from "./write-hidden-states.ts";
 
 /** Where the states of a question come from. */
 export interface StateSources extends ReadStatesOptions {
@@ -44,7 +44,7 @@ export async function traceQuestion(
     }
   }
   const states = stackStates(residuals, layers.length);
-  await writer.write(read.map(({ position, row }, token) => ({ position, row, states, token })));
+  await writer.write(joinRows(read, (_, token) => ({ states, token })));
   if (unread.length > 0)
     await writer.write(await readRows({ runs, rows: unread }, reader as StateReader, { layers, signal }));
   return rows.length - unread.length;
@@ -55,7 +55,7 @@ async function readRows(
   { runs, rows }: Pick<QuestionTrace, "runs" | "rows">,
   reader: StateReader,
   options: ReadStatesOptions,
-): Promise<readonly StateRow[]> {
+): Promise<readonly StateRows[]> {
   const prompt = runs[0]?.prompt_tokens ?? [];
   // positions counted as the published code does may fall on the prompt's last token
   const isPrompt = ({ token_index }: TraceRow): boolean => token_index < prompt.length;
@@ -72,15 +72,38 @@ async function readRows(
     runs.map(({ run_id }, i) => [
       run_id,
       {
-        states: answers[i] as LayerStates,
+        states: answers[i] ?? [],
         tokenOf: new Map(asked[i]?.indices.map((index, token) => [index, token])),
       },
     ]),
   );
-  const stateOf = (row: TraceRow): Pick<StateRow, "states" | "token"> => {
+  const stateOf = (row: TraceRow): TokenState => {
     if (isPrompt(row)) return before;
     const { states, tokenOf } = answerOf.get(row.run_id as number)!;
     return { states, token: tokenOf.get(row.token_index)! };
   };
-  return rows.map((row) => ({ position: row.position, row: row.row, ...stateOf(row) }));
+  return joinRows(rows, stateOf);
+}
+
+type TokenState = Pick<StateRows, "states" | "token">;
+
+/** Rows as the writer takes them: those of tokens that follow each other as one. */
+function joinRows(
+  rows: readonly TraceRow[],
+  stateOf: (row: TraceRow, index: number) => TokenState,
+): StateRows[] {
+  const joined: StateRows[] = [];
+  for (const [i, each] of rows.entries()) {
+    const { position, row } = each;
+    const { states, token } = stateOf(each, i);
+    const last = joined.at(-1);
+    const follows =
+      last?.position === position &&
+      last.row + last.count === row &&
+      last.states === states &&
+      last.token + last.count === token;
+    if (follows) joined[joined.length - 1] = { ...last, count: last.count + 1 };
+    else joined.push({ position, row, count: 1, states, token });
+  }
+  return joined;
 }

@@ -67,22 +67,25 @@ export function describeStatesSize({
   return `${rows} × ${layers.length} layers × ${hiddenSize} numbers in ${dtype}: ${formatBytes(sizeBytes)}`;
 }
 
-/** One row of a position: the state of one of the tokens in `states`. */
-export interface StateRow {
+/** Rows of a position that follow each other, and so do the tokens that they are the states of. */
+export interface StateRows {
   readonly position: TracePosition;
+  /** The first one. */
   readonly row: number;
+  readonly count: number;
   readonly states: LayerStates;
+  /** In `states`, of the first row. */
   readonly token: number;
 }
 
 /** A hidden-states file of known size whose rows are filled in any order. */
 export interface HiddenStatesWriter extends AsyncDisposable {
   /**
-   * Writes rows; those that follow each other in a position are written at once.
+   * Writes rows, in any order; those that follow each other in a position are written at once.
    * @throws SepError `bad-checkpoint` for a vector that is all zero or has a NaN or infinity in it; `bad-option` for a number
-   *   that float16 cannot hold
+   *   that float16 cannot hold; `bad-backend` for arrays of another shape
    */
-  write(rows: readonly StateRow[]): Promise<void>;
+  write(rows: readonly StateRows[]): Promise<void>;
   /** Gives the complete file its final name. */
   finish(path: string): Promise<void>;
 }
@@ -138,8 +141,8 @@ function layOut({
   return layoutSafetensors(tensors, metadata);
 }
 
-/** Bytes that are written at once: they are still in the CPU's cache when the system takes them. */
-const BLOCK_BYTES = 1 << 18;
+/** Bytes that are written at once. What has been checked is still in the CPU's cache when the system takes it. */
+const BLOCK_BYTES = 1 << 20;
 
 function createWriter(
   file: FileHandle,
@@ -147,35 +150,57 @@ function createWriter(
   { layers, hiddenSize, dtype = "float32" }: HiddenStatesShape,
   { entries }: SafetensorsLayout,
 ): HiddenStatesWriter {
+  const rowsAtOnce = Math.max(1, Math.floor(BLOCK_BYTES / (hiddenSize * Float32Array.BYTES_PER_ELEMENT)));
+  const block = new Float32Array(rowsAtOnce * hiddenSize);
+  const words = new Uint32Array(block.buffer);
+  const halves = new Uint16Array(dtype === "float16" ? block.length : 0);
+  const bytes = new Uint8Array(dtype === "float16" ? halves.buffer : block.buffer);
   const rowBytes = hiddenSize * SAFETENSORS_DTYPE_BYTES[STORED[dtype]];
-  const rowsAtOnce = Math.max(1, Math.floor(BLOCK_BYTES / rowBytes));
-  const count = rowsAtOnce * hiddenSize;
-  const block = dtype === "float16" ? new Uint16Array(count) : new Uint32Array(count);
-  const bytes = new Uint8Array(block.buffer);
   const tooLarge = dtype === "float16" ? FLOAT16_OVERFLOW : INFINITY;
-  /** Writes one layer of rows that follow each other. */
-  const writeLayer = (rows: readonly StateRow[], index: number, wordsOf: WordsOf): void => {
+  /** @returns bits of the largest magnitude of a vector of the block */
+  const convert = (begin: number): number =>
+    dtype === "float16"
+      ? encodeFloat16Into(words, begin, halves, begin, hiddenSize)
+      : largestMagnitude(words, begin, begin + hiddenSize);
+
+  /** Writes one layer of rows that follow each other without a gap. */
+  const writeLayer = (stretch: readonly StateRows[], index: number): void => {
     const layer = layers[index]!;
-    const tensor = entries.get(hiddenStatesTensor(rows[0]!.position, layer)) as { readonly begin: number };
-    for (let from = 0; from < rows.length; from += rowsAtOnce) {
-      const part = rows.slice(from, from + rowsAtOnce);
-      for (const [i, { position, row, states, token }] of part.entries()) {
-        const words = wordsOf(states, index);
-        const largest = storeVector(words, token * hiddenSize, block, i * hiddenSize, hiddenSize);
-        if (!(largest > 0 && largest < tooLarge))
-          throw refuseVector(largest, `${position}, layer ${layer}, row ${row}`);
+    const [{ position, row: first }] = stretch as readonly [StateRows];
+    const { begin } = entries.get(hiddenStatesTensor(position, layer)) as { readonly begin: number };
+    let written = 0;
+    let filled = 0;
+    const flush = (): void => {
+      const at = begin + (first + written) * rowBytes;
+      writeExactlySync(file, bytes.subarray(0, filled * rowBytes), at);
+      written += filled;
+      filled = 0;
+    };
+    for (const { row, count, states, token } of stretch) {
+      for (let done = 0; done < count; ) {
+        const rows = Math.min(rowsAtOnce - filled, count - done);
+        const from = (token + done) * hiddenSize;
+        // far faster than a copy by the loop that checks, which then reads from the cache
+        block.set(states[index]!.subarray(from, from + rows * hiddenSize), filled * hiddenSize);
+        for (let i = 0; i < rows; i++) {
+          const largest = convert((filled + i) * hiddenSize);
+          if (!(largest > 0 && largest < tooLarge))
+            throw refuseVector(largest, `${position}, layer ${layer}, row ${row + done + i}`);
+        }
+        done += rows;
+        filled += rows;
+        if (filled === rowsAtOnce) flush();
       }
-      const begin = tensor.begin + part[0]!.row * rowBytes;
-      writeExactlySync(file, bytes.subarray(0, part.length * rowBytes), begin);
     }
+    flush();
   };
   return {
     // without a pause, since calls that are under way together share the block
     write: (rows) =>
       withFile(path, async () => {
-        const wordsOf = createWords(layers.length);
+        for (const each of rows) requireStates(each, layers.length, hiddenSize);
         for (const stretch of consecutive(rows))
-          for (const index of layers.keys()) writeLayer(stretch, index, wordsOf);
+          for (const index of layers.keys()) writeLayer(stretch, index);
       }),
     async finish(finalPath) {
       await withFile(finalPath, async () => {
@@ -187,63 +212,51 @@ function createWriter(
   };
 }
 
-/** @returns the bits of float32 numbers */
-type WordsOf = (states: LayerStates, index: number) => Uint32Array;
-
-/** Makes one view of each array. */
-function createWords(layerCount: number): WordsOf {
-  const known = new Map<LayerStates, readonly Uint32Array[]>();
-  return (states, index) => {
-    let words = known.get(states);
-    if (words === undefined) {
-      if (states.length !== layerCount)
-        throw new RangeError(`Got states of ${states.length} layers, expected ${layerCount}.`);
-      words = states.map(
-        ({ buffer, byteOffset, length }) => new Uint32Array(buffer as ArrayBuffer, byteOffset, length),
-      );
-      known.set(states, words);
-    }
-    return words[index]!;
-  };
+/** A backend of the user's own may give states of another shape than it was asked for. */
+function requireStates(
+  { position, row, count, states, token }: StateRows,
+  layerCount: number,
+  hiddenSize: number,
+): void {
+  const needed = (token + count) * hiddenSize;
+  if (states.length === layerCount && states.every(({ length }) => length >= needed)) return;
+  const [length = 0] = states.map(({ length }) => length).toSorted((a, b) => a - b);
+  throw new SepError(
+    "bad-backend",
+    `The backend gave ${states.length} arrays of at least ${length} numbers for the states at ${position}, row ${row}; expected ${layerCount}, one per layer, of at least ${needed}.`,
+  );
 }
 
 /**
- * Takes one layer's vector, in the precision of what it is stored in.
+ * Magnitudes' bits are in the order of magnitudes, with NaN behind infinity.
  * @param words bits of float32 numbers
- * @returns bits of its largest magnitude: they are in the order of magnitudes, and NaN behind infinity
  */
-function storeVector(
-  words: Uint32Array,
-  from: number,
-  stored: Uint16Array | Uint32Array,
-  to: number,
-  count: number,
-): number {
-  if (from + count > words.length)
-    throw new RangeError(`Got ${words.length} numbers of a layer, expected at least ${from + count}.`);
-  if (stored instanceof Uint16Array) return encodeFloat16Into(words, from, stored, to, count);
-  let largest = 0;
-  for (let j = 0; j < count; j++) {
-    const word = words[from + j]!;
-    stored[to + j] = word;
-    const magnitude = word & 0x7fffffff;
-    if (magnitude > largest) largest = magnitude;
+function largestMagnitude(words: Uint32Array, begin: number, end: number): number {
+  // four at a time: each comparison waits for the one before it
+  let [first, second, third, fourth] = [0, 0, 0, 0];
+  let i = begin;
+  for (; i + 3 < end; i += 4) {
+    first = Math.max(first, words[i]! & MAGNITUDE);
+    second = Math.max(second, words[i + 1]! & MAGNITUDE);
+    third = Math.max(third, words[i + 2]! & MAGNITUDE);
+    fourth = Math.max(fourth, words[i + 3]! & MAGNITUDE);
   }
-  return largest;
+  for (; i < end; i++) first = Math.max(first, words[i]! & MAGNITUDE);
+  return Math.max(first, second, third, fourth);
 }
 
 /** Rows by position, in stretches without a gap. */
-function consecutive(rows: readonly StateRow[]): StateRow[][] {
+function consecutive(rows: readonly StateRows[]): StateRows[][] {
   const ordered = rows.toSorted(
     (a, b) => TRACE_POSITIONS.indexOf(a.position) - TRACE_POSITIONS.indexOf(b.position) || a.row - b.row,
   );
-  const groups: StateRow[][] = [];
+  const stretches: StateRows[][] = [];
   for (const each of ordered) {
-    const last = groups.at(-1)?.at(-1);
-    if (last?.position === each.position && last.row + 1 === each.row) groups.at(-1)!.push(each);
-    else groups.push([each]);
+    const last = stretches.at(-1)?.at(-1);
+    if (last?.position === each.position && last.row + last.count === each.row) stretches.at(-1)!.push(each);
+    else stretches.push([each]);
   }
-  return groups;
+  return stretches;
 }
 
 /** @param largest bits of the vector's largest magnitude */
@@ -260,6 +273,7 @@ function refuseVector(largest: number, where: string): SepError {
   );
 }
 
-/** Bits of float32 numbers: infinity, and what rounds to infinity in float16 (the largest half, 65504, and half a unit). */
+/** Bits of float32 numbers: all but the sign, infinity, and what rounds to infinity in float16 (the largest half, 65504, and half a unit). */
+const MAGNITUDE = 0x7fffffff;
 const INFINITY = 0x7f800000;
 const FLOAT16_OVERFLOW = 0x477ff000;

@@ -26,7 +26,7 @@ import {
 import { IMPORTED, type RunRecord, type TracedRun } from "../../samples/run-record.ts";
 import { openSampledStates, removeSampledStates } from "../../states/sampled-states.ts";
 import type { StateBackend } from "../../states/state-backend.ts";
-import { writeStateIndex } from "../../states/state-index.ts";
+import { type TraceRow, writeStateIndex } from "../../states/state-index.ts";
 import { planTrace, type TracePlan } from "../../states/trace-plan.ts";
 import { keyOf, traceQuestion } from "../../states/trace-question.ts";
 import {
@@ -235,7 +235,9 @@ async function* traceMissing(
   await using sampled = await openSampledStates(output, sampledSettings(backend, settings), rowSize);
 
   const missing = plan.questions.filter(({ questionId }) => !unfinished.done.has(questionId));
-  const unread = missing.filter(({ rows, runs }) => rows.some((row) => !sampled.has(keyOf(row, runs))));
+  const unread = sampled.isEmpty
+    ? missing
+    : missing.filter(({ rows, runs }) => rows.some((row) => !sampled.has(keyOf(row, runs))));
   const total = plan.questions.length;
   let done = total - missing.length;
   let taken = [...unfinished.done.values()].reduce((sum, rows) => sum + rows, 0);
@@ -262,10 +264,7 @@ async function* traceMissing(
       yield { kind: "advanced", ...event, done, total };
     }
   }
-  await writeStateIndex(
-    workspace.hiddenStatesIndex(set),
-    plan.questions.flatMap(({ rows }) => rows),
-  );
+  await writeStateIndex(workspace.hiddenStatesIndex(set), eachRow(plan));
   await writer.finish(output);
   const warnings = [
     ...warnOfBadRuns(loaded),
@@ -382,6 +381,10 @@ async function readDone(journal: string): Promise<ReadonlyMap<string, number>> {
     parse: (value) => value as { readonly question_id: string; readonly sampled?: number },
   });
   return new Map(rows.map(({ question_id, sampled = 0 }) => [question_id, sampled]));
+}
+
+function* eachRow({ questions }: TracePlan): Generator<TraceRow> {
+  for (const { rows } of questions) yield* rows;
 }
 
 function warnOfMissing({ missing }: TracePlan, runs: number): ManifestWarning[] {
