@@ -1,8 +1,9 @@
 import { stateBackendOf } from "../../backends/local/local-backend.ts";
+import { rememberDecoded } from "../../engine/answer-text.ts";
 import type { LanguageModel } from "../../engine/language-model.ts";
 import { type LayerStates, stateAt } from "../../engine/layer-states.ts";
 import { observationOf } from "../../engine/observation.ts";
-import { indicesOf, type TracePosition } from "../../engine/places.ts";
+import { indicesOf, isUnitPosition, type TracePosition } from "../../engine/places.ts";
 import type { PromptFormat } from "../../engine/tokenizer/prompt-format.ts";
 import { SepError } from "../../errors.ts";
 import { createRng, shuffle } from "../../math/rng.ts";
@@ -78,13 +79,17 @@ export async function* verifyTrace(
     );
   }
   const rows = await readIndex(workspace.hiddenStatesIndex(set));
-  const runOf = findRuns(readAsTraced((await readRuns(answers)).runs, hidden, backend, promptFormat));
+  const runs = readAsTraced((await readRuns(answers)).runs, hidden, backend, promptFormat);
+  const runOf = findRuns(runs);
   const rowCounts = new Map(hidden.positions.map((position) => [position, hidden.rowCount(position)]));
   const ofRows = checkRows(rows, runOf, {
     rowCounts,
     indices: indicesOf(hidden.metadata),
     endTokenIds: backend.model.endTokenIds,
-    decode: backend.model.tokenizer.decode,
+    decode: rememberDecoded(
+      backend.model.tokenizer,
+      hidden.positions.some(isUnitPosition) ? runs.map(({ tokens }) => tokens) : [],
+    ),
   });
   const event = { step: "trace", part: `${set} verdict` } as const;
   const usable = rows.filter((row) => runOf(row) !== null && row.row < (rowCounts.get(row.position) ?? 0));
