@@ -107,6 +107,11 @@ export function planTrace(
   return { questions, rowCounts, missing };
 }
 
+/** Every row, question by question. */
+export function* rowsOf({ questions }: TracePlan): Generator<TraceRow> {
+  for (const { rows } of questions) yield* rows;
+}
+
 function labelOf(marks: readonly MarkedSpan[], textSpan: TextSpan | null): Pick<TraceRow, "label"> {
   const mark = marks.find(({ span }) => span.join() === textSpan?.join());
   return mark === undefined ? {} : { label: mark.label };

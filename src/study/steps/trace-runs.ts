@@ -26,8 +26,8 @@ import {
 import { IMPORTED, type RunRecord, type TracedRun } from "../../samples/run-record.ts";
 import { openSampledStates, removeSampledStates } from "../../states/sampled-states.ts";
 import type { StateBackend } from "../../states/state-backend.ts";
-import { type TraceRow, writeStateIndex } from "../../states/state-index.ts";
-import { planTrace, type TracePlan } from "../../states/trace-plan.ts";
+import { writeStateIndex } from "../../states/state-index.ts";
+import { planTrace, rowsOf, type TracePlan } from "../../states/trace-plan.ts";
 import { keyOf, traceQuestion } from "../../states/trace-question.ts";
 import {
   createHiddenStates,
@@ -264,7 +264,7 @@ async function* traceMissing(
       yield { kind: "advanced", ...event, done, total };
     }
   }
-  await writeStateIndex(workspace.hiddenStatesIndex(set), eachRow(plan));
+  await writeStateIndex(workspace.hiddenStatesIndex(set), rowsOf(plan));
   await writer.finish(output);
   const warnings = [
     ...warnOfBadRuns(loaded),
@@ -381,10 +381,6 @@ async function readDone(journal: string): Promise<ReadonlyMap<string, number>> {
     parse: (value) => value as { readonly question_id: string; readonly sampled?: number },
   });
   return new Map(rows.map(({ question_id, sampled = 0 }) => [question_id, sampled]));
-}
-
-function* eachRow({ questions }: TracePlan): Generator<TraceRow> {
-  for (const { rows } of questions) yield* rows;
 }
 
 function warnOfMissing({ missing }: TracePlan, runs: number): ManifestWarning[] {
