@@ -1,5 +1,6 @@
 // What it costs to read every token instead of four positions, and to train a probe at every step instead of one per answer.
 // npm run bench:places -- [--questions FILE|NAME] [--limit 500] [--runs 2] [--repeats 3] [--layers all] [--model pocket]
+// With --command, whole `sep trace` commands are timed instead, with their workers and the loading of the model.
 
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync } from "node:fs";
@@ -19,11 +20,17 @@ const { values } = parseArgs({
     repeats: { type: "string", default: "3" },
     model: { type: "string", default: "pocket" },
     layers: { type: "string", default: "all" },
+    command: { type: "boolean", default: false },
     out: { type: "string", default: mkdtempSync(join(tmpdir(), "sep-bench-places-")) },
   },
 });
 const MAIN = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
 const FOUR = ["before-generation", "second-to-last", "think-end", "last-token"];
+const KINDS = {
+  four: { positions: FOUR, statesDtype: "float32" },
+  "every-token float16": { positions: [...FOUR, "every-token"], statesDtype: "float16" },
+  "every-token float32": { positions: [...FOUR, "every-token"], statesDtype: "float32" },
+};
 const layers = values.layers === "all" ? "all" : values.layers.split(",").map(Number);
 
 function sep(...args) {
@@ -52,21 +59,40 @@ async function finish(step) {
 
 sep("prepare", "--dataset", values.questions, "--ood", "none", "--limit", values.limit);
 sep("generate", "--set", "math", "--model", values.model, "--runs", values.runs, "--max-new-tokens", "160");
+if (values.command) {
+  const walls = Object.fromEntries(Object.keys(KINDS).map((name) => [name, []]));
+  for (let i = 0; i < Number(values.repeats); i++)
+    for (const [name, { positions, statesDtype }] of Object.entries(KINDS)) {
+      const begun = performance.now();
+      const options = [
+        "--positions",
+        positions.join(),
+        "--states-dtype",
+        statesDtype,
+        "--layers",
+        values.layers,
+      ];
+      sep("trace", "--set", "math", "--model", values.model, "--force", ...options);
+      walls[name].push((performance.now() - begun) / 1000);
+    }
+  console.log(describeCpu());
+  for (const [name, all] of Object.entries(walls))
+    console.log(
+      `sep trace ${name.padEnd(20)} ${median(all).toFixed(1)} s (${(median(all) / median(walls.four)).toFixed(2)}x)`,
+    );
+  process.exit();
+}
 const workspace = openWorkspace(values.out);
 const model = await loadModel(values.model, { threads: 1 });
 const trace = (positions, options = {}) =>
   timed(() => finish(traceRuns(workspace, "math", { model, layers, positions, force: true, ...options })));
 
-const KINDS = {
-  four: () => trace(FOUR),
-  "every-token float16": () => trace([...FOUR, "every-token"], { statesDtype: "float16" }),
-  "every-token float32": () => trace([...FOUR, "every-token"]),
-};
 const times = Object.fromEntries(Object.keys(KINDS).map((name) => [name, []]));
 await trace(["last-token"]); // warms up
 // in turn, so that what else the machine does meets all of them
 for (let i = 0; i < Number(values.repeats); i++)
-  for (const [name, run] of Object.entries(KINDS)) times[name].push(await run());
+  for (const [name, { positions, statesDtype }] of Object.entries(KINDS))
+    times[name].push(await trace(positions, { statesDtype }));
 const { runs } = await readRuns(workspace.runs("math"));
 console.log(describeCpu());
 console.log(

@@ -1,6 +1,6 @@
 import { extendRows } from "../engine/generate/extend-rows.ts";
 import type { LanguageModel } from "../engine/language-model.ts";
-import type { LayerStates } from "../engine/layer-states.ts";
+import { type LayerStates, stackStates } from "../engine/layer-states.ts";
 import { emptyKvBlock } from "../engine/session/kv-block.ts";
 import type { AnswerToTrace, ReadStatesOptions, TracedAnswers } from "./state-backend.ts";
 
@@ -19,7 +19,7 @@ export async function traceAnswers(
 ): Promise<TracedAnswers> {
   const { session, config } = model;
   const { prefix, residual } = await model.prefill({ tokenIds: promptIds, sharedTokens }, { layers, signal });
-  const nothing = layers.map(() => new Float32Array(0));
+  const nothing = stackStates([], layers.length);
   const traced: LayerStates[] = answers.map(() => nothing);
   for (const batch of batchByLength(answers)) {
     const places = batch.flatMap(({ answer }, row) =>
