@@ -56,10 +56,7 @@ export function planTrace(
 ): TracePlan {
   const rowCounts = new Map<TracePosition, number>(positions.map((position) => [position, 0]));
   const missing = new Map<TracePosition, number>(positions.map((position) => [position, 0]));
-  const decode = rememberDecoded(
-    tokenizer,
-    positions.some(isUnitPosition) ? runs.map(({ tokens }) => tokens) : [],
-  );
+  const decode = decoderFor(tokenizer, positions, runs);
   const answerTokens = new Map(runs.map((run) => [run, countAnswerTokens(run, { endTokenIds, decode })]));
   const marksOf = (run: TracedRun, position: TracePosition): readonly MarkedSpan[] =>
     position === "spans" ? marked(run) : [];
@@ -106,6 +103,14 @@ export function planTrace(
   });
   return { questions, rowCounts, missing };
 }
+
+/** Decodes for rows at some positions of runs; what those with many tokens per answer need is asked for at once. */
+export const decoderFor = (
+  tokenizer: Pick<TextTokenizer, "decode" | "decodeEach">,
+  positions: readonly TracePosition[],
+  runs: readonly TracedRun[],
+): TextTokenizer["decode"] =>
+  rememberDecoded(tokenizer, positions.some(isUnitPosition) ? runs.map(({ tokens }) => tokens) : []);
 
 /** Every row, question by question. */
 export function* rowsOf({ questions }: TracePlan): Generator<TraceRow> {

@@ -1,9 +1,8 @@
 import { stateBackendOf } from "../../backends/local/local-backend.ts";
-import { rememberDecoded } from "../../engine/answer-text.ts";
 import type { LanguageModel } from "../../engine/language-model.ts";
 import { type LayerStates, stateAt } from "../../engine/layer-states.ts";
 import { observationOf } from "../../engine/observation.ts";
-import { indicesOf, isUnitPosition, type TracePosition } from "../../engine/places.ts";
+import { indicesOf, type TracePosition } from "../../engine/places.ts";
 import type { PromptFormat } from "../../engine/tokenizer/prompt-format.ts";
 import { SepError } from "../../errors.ts";
 import { createRng, shuffle } from "../../math/rng.ts";
@@ -20,6 +19,7 @@ import {
 import { type HiddenStates, openHiddenStates } from "../../states/hidden-states.ts";
 import type { StateBackend, StateReader } from "../../states/state-backend.ts";
 import { parseTraceRow, type TraceRow } from "../../states/state-index.ts";
+import { decoderFor } from "../../states/trace-plan.ts";
 import { fingerprint } from "../../store/fingerprint.ts";
 import { describeProblems, readJsonl } from "../../store/jsonl.ts";
 import { formatSignificant } from "../../text/format-numbers.ts";
@@ -86,10 +86,7 @@ export async function* verifyTrace(
     rowCounts,
     indices: indicesOf(hidden.metadata),
     endTokenIds: backend.model.endTokenIds,
-    decode: rememberDecoded(
-      backend.model.tokenizer,
-      hidden.positions.some(isUnitPosition) ? runs.map(({ tokens }) => tokens) : [],
-    ),
+    decode: decoderFor(backend.model.tokenizer, hidden.positions, runs),
   });
   const event = { step: "trace", part: `${set} verdict` } as const;
   const usable = rows.filter((row) => runOf(row) !== null && row.row < (rowCounts.get(row.position) ?? 0));
