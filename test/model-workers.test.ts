@@ -1,4 +1,6 @@
+import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { runHere } from "../src/backends/local/local-engine.ts";
 import { loadModel } from "../src/checkpoint/load-model.ts";
@@ -106,5 +108,29 @@ describe("startModelWorkers", () => {
     setTimeout(() => abort.abort(), 30);
     await expect(job).rejects.toThrow(/abort/i);
     expect(await workers.draw(PROMPT, { ...OPTIONS, runIds: [0] })).toHaveLength(1);
+  });
+
+  it("can be disposed of in the middle of passes, which does not end the process", async () => {
+    // a process of its own, for if a thread is stopped within onnxruntime, the process aborts
+    const script = `(async () => {
+      const { startModelWorkers } = await import(process.argv[1]);
+      const job = JSON.parse(process.argv[3]);
+      for (let round = 0; round < 4; round++) {
+        const workers = await startModelWorkers(process.argv[2], 2);
+        const busy = [0, 1].map((n) => workers.draw(job.prompt, { ...job.options, streamKey: String(n) }));
+        await Promise.all(busy.map((jobs) => Promise.race([jobs, workers.usage()])));
+        await new Promise((resolve) => setTimeout(resolve, 20 * round));
+        await workers[Symbol.asyncDispose]();
+        for (const drawn of busy) console.log(await drawn.then(() => "done", (error) => error.message));
+      }
+    })()`;
+    const options = { ...OPTIONS, runIds: [0, 1, 2, 3], sampler: { ...OPTIONS.sampler, maxNewTokens: 400 } };
+    const job = JSON.stringify({ prompt: PROMPT, options });
+    const { stdout } = await promisify(execFile)(process.execPath, ["-e", script, BUILT, CHECKPOINT, job]);
+    const lines = stdout.trimEnd().split("\n");
+    expect(lines).toHaveLength(8);
+    const disposed = "The worker threads were disposed of before this job was done.";
+    expect(lines).toContain(disposed);
+    for (const line of lines) expect(["done", disposed]).toContain(line);
   });
 });

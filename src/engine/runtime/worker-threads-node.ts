@@ -35,7 +35,8 @@ const SHARE_WORTH_WAITING = 0.25;
 
 type Request =
   | { readonly id: number; readonly kind: "job"; readonly job: unknown }
-  | { readonly id: number; readonly kind: "abort" };
+  | { readonly id: number; readonly kind: "abort" }
+  | { readonly kind: "end" };
 type Response =
   | { readonly id: number; readonly kind: "event"; readonly event: unknown }
   | { readonly id: number; readonly kind: "done"; readonly result: unknown }
@@ -55,7 +56,8 @@ export const canStartWorkers = (): boolean =>
   Boolean((process.features as { readonly typescript?: unknown }).typescript);
 
 /**
- * Starts threads; dispose them after use, which ends them whatever they are at.
+ * Starts threads; dispose them after use. Jobs that are not done fail then, and a thread ends as soon as its
+ * event loop turns.
  * @param file  an entry point that calls {@link serveJobs}
  * @param setup what each of them finds in its `workerData`
  * @param room  of each, in the units of the jobs' sizes
@@ -166,7 +168,7 @@ export function startWorkerThreads<Job, Result>(
     askAll: (job) =>
       Promise.all(threads.map(({ run }) => run(job, undefined, () => undefined) as Promise<Result>)),
     async [Symbol.asyncDispose]() {
-      await Promise.all(threads.map(({ terminate }) => terminate()));
+      await Promise.all(threads.map(({ end }) => end()));
     },
   };
 }
@@ -190,6 +192,7 @@ export function serveJobs<Job>(
   if (port === null) throw new Error("serveJobs runs in a worker thread only.");
   const aborts = new Map<number, AbortController>();
   port.on("message", async (request: Request) => {
+    if (request.kind === "end") process.exit(); // the thread, not the process
     if (request.kind === "abort") {
       aborts.get(request.id)?.abort();
       return;
@@ -224,7 +227,11 @@ async function forward(
 
 interface Thread {
   run(job: unknown, signal: AbortSignal | undefined, receive: (event: unknown) => void): Promise<unknown>;
-  terminate(): Promise<number>;
+  /**
+   * Has the thread end itself. `Worker.terminate` would stop it within a native call, too: onnxruntime's binding cannot
+   * return from one to a thread that has been stopped, and aborts the process.
+   */
+  end(): Promise<void>;
 }
 
 /** Room for short-lived wrappers and boxed numbers: with V8's own choice, a twentieth of the time goes to removing them. */
@@ -255,7 +262,12 @@ function startThread(file: URL, setup: unknown): Thread {
   };
   worker.on("message", finish);
   worker.on("error", failAll);
-  worker.on("exit", (code) => failAll(new Error(`A worker thread stopped with code ${code}.`)));
+  const exited = new Promise<void>((resolve) => {
+    worker.on("exit", (code) => {
+      failAll(new Error(`A worker thread stopped with code ${code}.`));
+      resolve();
+    });
+  });
   return {
     async run(job, signal, receive) {
       signal?.throwIfAborted();
@@ -273,7 +285,11 @@ function startThread(file: URL, setup: unknown): Thread {
         signal?.removeEventListener("abort", abort);
       }
     },
-    terminate: () => worker.terminate(),
+    end() {
+      failAll(new Error("The worker threads were disposed of before this job was done."));
+      worker.postMessage({ kind: "end" } satisfies Request);
+      return exited;
+    },
   };
 }
 
