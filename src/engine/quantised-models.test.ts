@@ -76,7 +76,7 @@ describe.each(FORMATS.flatMap((dtype) => CHECKPOINTS.map((name) => ({ dtype, nam
 
 describe("the cache of quantised weights", () => {
   it("holds one file a checkpoint, which is made anew when it is not whole", async () => {
-    const folder = join(cache, "int8-rotated");
+    const folder = join(cache, "int8-hadamard");
     const names = await readdir(folder);
     expect(names).toHaveLength(CHECKPOINTS.length);
     expect(await readdir(join(cache, "int4-int8-head"))).toHaveLength(CHECKPOINTS.length);

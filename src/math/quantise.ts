@@ -43,16 +43,14 @@ export function quantiseRows(
 }
 
 /**
- * Inputs that a rotation mixes: the largest power of two up to 64 that divides them into two blocks or more.
+ * Inputs that a rotation mixes: the largest power of two up to `most` that divides them into two blocks or more.
  * @returns 1 where only an odd number does
  */
-export function rotationSize(inSize: number): number {
+export function rotationSize(inSize: number, most: number): number {
   let size = 1;
-  while (size < LARGEST_ROTATION && inSize % (2 * size) === 0 && inSize >= 4 * size) size *= 2;
+  while (size < most && inSize % (2 * size) === 0 && inSize >= 4 * size) size *= 2;
   return size;
 }
-
-const LARGEST_ROTATION = 64;
 
 /**
  * The normalised Hadamard matrix of Sylvester's construction: symmetric, and its own inverse.
@@ -74,9 +72,10 @@ function countBits(value: number): number {
 }
 
 /**
- * A weight for rotated inputs: each block of `rotationSize(inSize)` inputs of every row times {@link hadamard}, so that
- * products with inputs that are rotated likewise are those of the weight itself.
+ * A weight for rotated inputs: each block of `size` inputs of every row times {@link hadamard}, so that products with inputs
+ * that are rotated likewise are those of the weight itself.
  * @param values [outSize, inSize], or [inSize, outSize] with `transposed`
+ * @param size as {@link rotationSize} gives it
  * @returns in the same layout
  */
 export function rotateInputs(
@@ -86,8 +85,8 @@ export function rotateInputs(
     inSize,
     transposed,
   }: { readonly outSize: number; readonly inSize: number; readonly transposed: boolean },
+  size: number,
 ): Float32Array {
-  const size = rotationSize(inSize);
   const norm = 1 / Math.sqrt(size);
   const rotated = new Float32Array(values.length);
   const outStride = transposed ? 1 : inSize;

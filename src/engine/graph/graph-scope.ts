@@ -124,6 +124,8 @@ export interface LinearWeight {
   readonly layout: "out-in" | "in-out";
   /** It turns the last stream into logits. */
   readonly isHead: boolean;
+  /** Its inputs are those of a feed-forward network's second half: what the nonlinearity gave. */
+  readonly isDown: boolean;
 }
 
 /** The checkpoint's tensors as constants of a graph; their bytes stay in their sources. */
@@ -176,10 +178,10 @@ export interface LinearFormat {
   quantise(values: Float32Array, weight: LinearWeight): readonly TensorData[];
   /**
    * Adds x W^T to the graph.
-   * @param x [N, inSize] float32
+   * @param x [N, inSize]
    * @param parts one for each of {@link tensors}
    */
-  add(scope: LinearScope, x: TensorName, weight: LinearWeight, parts: readonly TensorName[]): ScaledRows;
+  add(scope: LinearScope, x: ScaledRows, weight: LinearWeight, parts: readonly TensorName[]): ScaledRows;
 }
 
 /** Rows of numbers that count once each row is multiplied by its scale. */

@@ -1,7 +1,7 @@
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { describe, expect, it } from "vitest";
 import { encodeTensor } from "../../formats/tensor-bytes.ts";
-import { rotateInputs } from "../../math/quantise.ts";
+import { rotateInputs, rotationSize } from "../../math/quantise.ts";
 import { createRng } from "../../math/rng.ts";
 import { createGraph, type OnnxType } from "../graph/graph.ts";
 import type { LinearFormat, LinearWeight } from "../graph/graph-scope.ts";
@@ -18,6 +18,7 @@ const WEIGHT: LinearWeight = {
   inSize: IN_SIZE,
   layout: "out-in",
   isHead: false,
+  isDown: false,
 };
 const TYPES: Readonly<Record<string, OnnxType>> = { F32: "float32", I8: "int8", U8: "uint8" };
 
@@ -44,7 +45,11 @@ async function openLinear(format: LinearFormat, values: Float32Array) {
     rotations: new Map(),
     pairedRows: new Map(),
   };
-  graph.addNamed("Identity", [scaleRows(graph, format.add(scope, x, WEIGHT, parts))], ["y"]);
+  graph.addNamed(
+    "Identity",
+    [scaleRows(graph, format.add(scope, { rows: x, scales: null }, WEIGHT, parts))],
+    ["y"],
+  );
   graph.output("y", "float32", ["N", OUT_SIZE]);
   const session = await InferenceSession.create(graph.serialize(), {
     externalData,
@@ -70,11 +75,11 @@ describe("exactIntegerSettings", () => {
   it("makes sums of the largest codes exact on every CPU", async () => {
     // what a rotation makes all ones
     const ones = (outSize: number): Float32Array =>
-      rotateInputs(new Float32Array(outSize * IN_SIZE).fill(1), {
-        outSize,
-        inSize: IN_SIZE,
-        transposed: false,
-      });
+      rotateInputs(
+        new Float32Array(outSize * IN_SIZE).fill(1),
+        { outSize, inSize: IN_SIZE, transposed: false },
+        rotationSize(IN_SIZE, 64),
+      );
     await using linear = await openLinear(INT8_LINEAR, ones(OUT_SIZE));
     for (const rows of [1, 2, 8]) {
       const sums = await linear.run(ones(rows));

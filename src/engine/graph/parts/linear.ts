@@ -11,6 +11,7 @@ interface LinearOptions extends LinearLayout {
   readonly bias?: boolean;
   /** In float32 also where the model is quantised: for layers that are small. */
   readonly exact?: boolean;
+  readonly isDown?: boolean;
 }
 
 /**
@@ -23,17 +24,30 @@ export function addLinear(
   scope: LinearScope,
   x: TensorName,
   name: string,
-  [outSize, inSize]: readonly [outSize: number, inSize: number],
-  { layout = "out-in", bias = false, exact = false }: LinearOptions = {},
+  sizes: readonly [outSize: number, inSize: number],
+  options: LinearOptions = {},
 ): TensorName {
+  return scaleRows(scope.graph, addScaledLinear(scope, unscaled(x), name, sizes, options));
+}
+
+/** As {@link addLinear}, with rows that may still have to be scaled: what comes next may do so at less cost. */
+export function addScaledLinear(
+  scope: LinearScope,
+  x: ScaledRows,
+  name: string,
+  [outSize, inSize]: readonly [outSize: number, inSize: number],
+  { layout = "out-in", bias = false, exact = false, isDown = false }: LinearOptions = {},
+): ScaledRows {
   const { graph, weights } = scope;
-  const weight = { name: `${name}.weight`, outSize, inSize, layout, isHead: false };
+  const weight = { name: `${name}.weight`, outSize, inSize, layout, isHead: false, isDown };
   const quantised = exact ? null : addQuantised(scope, x, weight);
   const addBias = (): TensorName => weights.float32(`${name}.bias`, [outSize]);
-  if (quantised === null) return addGemm(scope, x, weight, bias ? [addBias()] : []);
-  const product = scaleRows(graph, quantised);
-  return bias ? graph.add("Add", [product, addBias()]) : product;
+  if (quantised === null) return unscaled(addGemm(scope, x, weight, bias ? [addBias()] : []));
+  if (!bias) return quantised;
+  return unscaled(graph.add("Add", [scaleRows(graph, quantised), addBias()]));
 }
+
+const unscaled = (rows: TensorName): ScaledRows => ({ rows, scales: null });
 
 /** Logits, x W^T, whose rows may still have to be scaled. @param x [N, inSize] */
 export function addHeadProduct(
@@ -42,8 +56,10 @@ export function addHeadProduct(
   name: string,
   [outSize, inSize]: readonly [outSize: number, inSize: number],
 ): ScaledRows {
-  const weight = { name: `${name}.weight`, outSize, inSize, layout: "out-in", isHead: true } as const;
-  return addQuantised(scope, x, weight) ?? { rows: addGemm(scope, x, weight, []), scales: null };
+  const form = { layout: "out-in", isHead: true, isDown: false } as const;
+  const weight = { name: `${name}.weight`, outSize, inSize, ...form };
+  const stream = unscaled(x);
+  return addQuantised(scope, stream, weight) ?? unscaled(addGemm(scope, stream, weight, []));
 }
 
 /** @param scaled all rows, or one of them; @returns its rows, scaled */
@@ -51,7 +67,7 @@ export const scaleRows = (graph: OnnxGraph, { rows, scales }: ScaledRows): Tenso
   scales === null ? rows : graph.add("Mul", [rows, scales]);
 
 /** null where the model is computed in float32 */
-function addQuantised(scope: LinearScope, x: TensorName, weight: LinearWeight): ScaledRows | null {
+function addQuantised(scope: LinearScope, x: ScaledRows, weight: LinearWeight): ScaledRows | null {
   scope.linears.push(weight);
   const quantised = scope.weights.quantised(weight);
   return quantised === null ? null : quantised.format.add(scope, x, weight, quantised.parts);
@@ -59,13 +75,14 @@ function addQuantised(scope: LinearScope, x: TensorName, weight: LinearWeight): 
 
 function addGemm(
   { graph, weights }: LinearScope,
-  x: TensorName,
+  x: ScaledRows,
   { name, outSize, inSize, layout }: LinearWeight,
   bias: readonly TensorName[],
 ): TensorName {
+  const rows = scaleRows(graph, x);
   const transposed = layout === "out-in";
   const shape = transposed ? [outSize, inSize] : [inSize, outSize];
-  return graph.add("Gemm", [x, weights.float32(name, shape), ...bias], transposed ? { transB: 1 } : {});
+  return graph.add("Gemm", [rows, weights.float32(name, shape), ...bias], transposed ? { transB: 1 } : {});
 }
 
 /** Queries, keys and values before the rotation: any shapes that hold their numbers in token order. */

@@ -1,7 +1,7 @@
 import type { Activation } from "../decoder-config.ts";
 import type { OnnxGraph, TensorName } from "../graph.ts";
-import type { GraphScope } from "../graph-scope.ts";
-import { addLinear, type LinearLayout } from "./linear.ts";
+import type { GraphScope, ScaledRows } from "../graph-scope.ts";
+import { addLinear, addScaledLinear, type LinearLayout, scaleRows } from "./linear.ts";
 
 /**
  * Gated feed-forward network: down(activation(gate(x)) * up(x)).
@@ -12,9 +12,11 @@ import { addLinear, type LinearLayout } from "./linear.ts";
  */
 export function addGatedMlp(scope: GraphScope, x: TensorName, prefix: string): TensorName {
   const { hiddenSize, intermediateSize, biases } = scope.config;
-  const project = (name: string): TensorName =>
-    addLinear(scope, x, `${prefix}.${name}`, [intermediateSize, hiddenSize], { bias: biases.mlp });
-  return addGatedDown(scope, project("gate_proj"), project("up_proj"), prefix);
+  const project = (name: string): ScaledRows =>
+    addScaledLinear(scope, { rows: x, scales: null }, `${prefix}.${name}`, [intermediateSize, hiddenSize], {
+      bias: biases.mlp,
+    });
+  return addGatedDown(scope, scaleRows(scope.graph, project("gate_proj")), project("up_proj"), prefix);
 }
 
 /** As {@link addGatedMlp}, with gate and up stored as one weight, the gate's rows first (Phi-3). */
@@ -26,14 +28,17 @@ export function addFusedGatedMlp(scope: GraphScope, x: TensorName, prefix: strin
   });
   const [gate, up] = [graph.fresh(), graph.fresh()];
   graph.addNamed("Split", [both], [gate, up], { axis: -1, num_outputs: 2 });
-  return addGatedDown(scope, gate, up, prefix);
+  return addGatedDown(scope, gate, { rows: up, scales: null }, prefix);
 }
 
-function addGatedDown(scope: GraphScope, gate: TensorName, up: TensorName, prefix: string): TensorName {
+/** The scale of each row of `up` goes past the product to what comes of it, [N, 1] instead of [N, intermediateSize]. */
+function addGatedDown(scope: GraphScope, gate: TensorName, up: ScaledRows, prefix: string): TensorName {
   const { graph, config } = scope;
   const { hiddenSize, intermediateSize, activation, biases } = config;
-  const gated = graph.add("Mul", [addActivation(graph, activation, gate), up]);
-  return addLinear(scope, gated, `${prefix}.down_proj`, [hiddenSize, intermediateSize], { bias: biases.mlp });
+  const gated = { ...up, rows: graph.add("Mul", [addActivation(graph, activation, gate), up.rows]) };
+  const options = { bias: biases.mlp, isDown: true };
+  const sizes = [hiddenSize, intermediateSize] as const;
+  return scaleRows(graph, addScaledLinear(scope, gated, `${prefix}.down_proj`, sizes, options));
 }
 
 /**
@@ -51,7 +56,10 @@ export function addMlp(
   const options = { ...layout, bias: biases.mlp };
   const raised = addLinear(scope, x, up, [intermediateSize, hiddenSize], options);
   const activated = addActivation(scope.graph, activation, raised);
-  return addLinear(scope, activated, down, [hiddenSize, intermediateSize], options);
+  return addLinear(scope, activated, down, [hiddenSize, intermediateSize], {
+    ...options,
+    isDown: true,
+  });
 }
 
 /** A nonlinearity, element by element. */
