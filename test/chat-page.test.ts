@@ -1,10 +1,11 @@
 import { existsSync } from "node:fs";
+import { setTimeout } from "node:timers/promises";
 import axe from "axe-core";
 import { type Browser, chromium, type Locator, type Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { loadModel } from "../src/checkpoint/load-model.ts";
 import type { LanguageModel } from "../src/engine/language-model.ts";
-import type { CreateServerOptions } from "../src/serve.ts";
+import { type CreateServerOptions, type LiveModel, liveModelOf } from "../src/serve.ts";
 import { eachSampled } from "./each-sampled.ts";
 import { servedProbes, stageServer } from "./fakes/serve-stage.ts";
 
@@ -142,13 +143,12 @@ describe.skipIf(!existsSync(CHROMIUM))("the chat page in Chromium", () => {
   });
 
   it("stops, and what was said stays in the conversation", async () => {
-    await open();
+    // no end in sight, however long the browser takes to hear of a key
+    const long = { temperature: 1.5, max_tokens: 2000, seed: 1 };
+    await open({ live: slowed(liveModelOf(pocket)) });
     await page.route("**/v1/chat/completions", async (route) => {
-      await route.continue({
-        postData: JSON.stringify({ ...route.request().postDataJSON(), temperature: 1.5, max_tokens: 2000 }),
-      });
+      await route.continue({ postData: JSON.stringify({ ...route.request().postDataJSON(), ...long }) });
     });
-    // no end in sight
     await ask(`Count: ${"1 2 3 ".repeat(20)}`);
     await answers().locator(".token").nth(2).waitFor();
     await page.keyboard.press("Escape");
@@ -267,3 +267,21 @@ interface Fault {
   readonly help: string;
   readonly nodes: readonly { readonly html: string }[];
 }
+
+/** The model on a slow machine: every event takes its time. */
+const slowed = (live: LiveModel): LiveModel => ({
+  ...live,
+  async *generate(...given) {
+    const events = live.generate(...given);
+    try {
+      for (;;) {
+        const next = await events.next();
+        if (next.done) return next.value;
+        await setTimeout(50);
+        yield next.value;
+      }
+    } finally {
+      await events.return(undefined as never);
+    }
+  },
+});
