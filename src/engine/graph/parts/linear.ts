@@ -11,6 +11,7 @@ interface LinearOptions extends LinearLayout {
   readonly bias?: boolean;
   /** In float32 also where the model is quantised: for layers that are small. */
   readonly exact?: boolean;
+  /** @see LinearWeight */
   readonly isDown?: boolean;
 }
 
@@ -47,7 +48,8 @@ export function addScaledLinear(
   return unscaled(graph.add("Add", [scaleRows(graph, quantised), addBias()]));
 }
 
-const unscaled = (rows: TensorName): ScaledRows => ({ rows, scales: null });
+/** Rows that are what they should be. */
+export const unscaled = (rows: TensorName): ScaledRows => ({ rows, scales: null });
 
 /** Logits, x W^T, whose rows may still have to be scaled. @param x [N, inSize] */
 export function addHeadProduct(

@@ -1,7 +1,7 @@
 import type { Activation } from "../decoder-config.ts";
 import type { OnnxGraph, TensorName } from "../graph.ts";
 import type { GraphScope, ScaledRows } from "../graph-scope.ts";
-import { addLinear, addScaledLinear, type LinearLayout, scaleRows } from "./linear.ts";
+import { addLinear, addScaledLinear, type LinearLayout, scaleRows, unscaled } from "./linear.ts";
 
 /**
  * Gated feed-forward network: down(activation(gate(x)) * up(x)).
@@ -12,11 +12,11 @@ import { addLinear, addScaledLinear, type LinearLayout, scaleRows } from "./line
  */
 export function addGatedMlp(scope: GraphScope, x: TensorName, prefix: string): TensorName {
   const { hiddenSize, intermediateSize, biases } = scope.config;
-  const project = (name: string): ScaledRows =>
-    addScaledLinear(scope, { rows: x, scales: null }, `${prefix}.${name}`, [intermediateSize, hiddenSize], {
-      bias: biases.mlp,
-    });
-  return addGatedDown(scope, scaleRows(scope.graph, project("gate_proj")), project("up_proj"), prefix);
+  const sizes = [intermediateSize, hiddenSize] as const;
+  const options = { bias: biases.mlp };
+  const gate = addLinear(scope, x, `${prefix}.gate_proj`, sizes, options);
+  const up = addScaledLinear(scope, unscaled(x), `${prefix}.up_proj`, sizes, options);
+  return addGatedDown(scope, gate, up, prefix);
 }
 
 /** As {@link addGatedMlp}, with gate and up stored as one weight, the gate's rows first (Phi-3). */
@@ -28,7 +28,7 @@ export function addFusedGatedMlp(scope: GraphScope, x: TensorName, prefix: strin
   });
   const [gate, up] = [graph.fresh(), graph.fresh()];
   graph.addNamed("Split", [both], [gate, up], { axis: -1, num_outputs: 2 });
-  return addGatedDown(scope, gate, { rows: up, scales: null }, prefix);
+  return addGatedDown(scope, gate, unscaled(up), prefix);
 }
 
 /** The scale of each row of `up` goes past the product to what comes of it, [N, 1] instead of [N, intermediateSize]. */

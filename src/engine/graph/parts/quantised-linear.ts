@@ -61,7 +61,7 @@ export const INT8_LINEAR: LinearFormat = {
 
 /**
  * The residual stream has its large inputs in the same few places for every token, and takes wide blocks. Those of a
- * feed-forward network's second half lie here and there: blocks of half the width, which take half the time, do as well.
+ * feed-forward network's second half lie here and there: blocks of half the width, which take half the time, do nearly as well.
  */
 const rotationOf = ({ inSize, isDown }: LinearWeight): number => rotationSize(inSize, isDown ? 32 : 64);
 
