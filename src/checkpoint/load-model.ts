@@ -7,7 +7,7 @@ import { QUANTISATIONS } from "../engine/graph/parts/quantised-linear.ts";
 import type { WeightIndex } from "../engine/graph/weights.ts";
 import { createLanguageModel, type LanguageModel, type ModelName } from "../engine/language-model.ts";
 import { DEVICES, type DeviceChoice, type ModelDtype } from "../engine/runtime/device.ts";
-import { planThreads, readMachine } from "../engine/runtime/machine-node.ts";
+import { planThreads, planWorkingBytes, readMachine } from "../engine/runtime/machine-node.ts";
 import {
   createLazySession,
   type DecoderSession,
@@ -31,13 +31,13 @@ export interface LoadModelOptions {
   readonly dtype?: ModelDtype | undefined;
   /** The device, the CPU by default; a device that `resolveDevice` returned is not tried again. */
   readonly device?: DeviceChoice | Device | undefined;
-  /** Bound on what all copies of the model take in memory; a quarter of what there is by default. */
+  /** Bound on what all copies of the model take in memory with what they compute; three eighths of what there is by default. */
   readonly memoryBytes?: number | undefined;
   /** Copies of the model that generate in parallel; as many as threads and memory allow, or fewer by a trial, by default. */
   readonly workers?: number | undefined;
   /** Answers that a copy generates in one pass; 80, or as a trial has found, by default. */
   readonly rows?: number | undefined;
-  /** Bound on the keys and values of a copy; its share of an eighth of the memory by default. */
+  /** Bound on the keys and values of a copy; most of what the copies leave of `memoryBytes`, shared, by default. */
   readonly kvBytes?: number | undefined;
   /** The weights' fingerprint where the caller has computed it already, so that they are not read for it again. */
   readonly trustedSha256?: string | undefined;
@@ -51,8 +51,8 @@ export interface LoadModelOptions {
 
 /** Weights are read from memory once for so many rows; a trial may find more to be faster, and each takes memory. */
 export const ROWS_PER_PASS = 80;
-/** Of the machine's memory, for the keys and values of all workers. */
-const SHARE_FOR_KEYS = 0.125;
+/** Of what a copy may take for what it computes, for keys and values; the rest is for activations and JavaScript's heap. */
+const SHARE_FOR_KEYS = 0.75;
 
 /**
  * Of a model's weights. A smaller one's operators are done before a second thread has joined in, it samples thousands of
@@ -137,7 +137,10 @@ export async function* openModel(
     threadsPerPass: passThreads,
     limits: {
       rows,
-      kvBytes: options.kvBytes ?? (SHARE_FOR_KEYS * machine.memoryBytes) / workers,
+      kvBytes:
+        options.kvBytes ??
+        SHARE_FOR_KEYS *
+          planWorkingBytes(device === "cpu" ? bytes : 0, workers, options.memoryBytes, machine),
     },
     needsTrial: isTried && options.workers === undefined && trial === null,
     weightBytes: bytes,

@@ -123,15 +123,18 @@ type LanguageModelParts = Pick<
 >;
 
 /** Of the bytes for keys and values, for prompts that may be asked again, and as much for what prompts begin with. */
-const SHARE_OF_CACHE = 0.125;
+const SHARE_OF_CACHE = 0.0625;
+/** For each of the two: the latest hundreds of prompts; more are hardly asked again. */
+const MOST_CACHED_BYTES = 2 ** 28;
 
 export function createLanguageModel(parts: LanguageModelParts): LanguageModel {
   const { session, config } = parts;
   const { limits, threadsPerPass: threads } = parts;
-  const cache = createPromptCache(SHARE_OF_CACHE * limits.kvBytes);
+  const cached = Math.min(SHARE_OF_CACHE * limits.kvBytes, MOST_CACHED_BYTES);
+  const cache = createPromptCache(cached);
   return {
     ...parts,
-    batcher: createBatcher({ session, cache, threads }, limits),
+    batcher: createBatcher({ session, cache, threads }, { ...limits, kvBytes: limits.kvBytes - 2 * cached }),
     async prefill(prompt, options) {
       requireTokens(prompt.tokenIds, config);
       return runPrefill(createPrefill(session, prompt, { ...options, cache }));

@@ -188,15 +188,16 @@ export async function startModelWorkers(
   };
 }
 
-const NO_USAGE: BatchUsage = { passes: 0, rows: 0, room: 0 };
+const NO_USAGE: BatchUsage = { passes: 0, rows: 0, room: 0, short: 0 };
 
 /** @param before what was used before, and does not count */
-const addUsage = (all: readonly BatchUsage[], { passes, rows, room } = NO_USAGE): BatchUsage =>
+const addUsage = (all: readonly BatchUsage[], { passes, rows, room, short } = NO_USAGE): BatchUsage =>
   all.reduce(
     (sum, each) => ({
       passes: sum.passes + each.passes,
       rows: sum.rows + each.rows,
       room: sum.room + each.room,
+      short: sum.short + each.short,
     }),
-    { passes: -passes, rows: -rows, room: -room },
+    { passes: -passes, rows: -rows, room: -room, short: -short },
   );

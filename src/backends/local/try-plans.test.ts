@@ -149,6 +149,7 @@ it("gives an answer the same bits whatever the rows of a pass and the copies", a
   const whole = await sampleWith({});
   expect(whole).toMatchObject({ workers: 2, limits: { rows: 80 } });
   const narrow = await sampleWith({ workers: 1, rows: 3 });
-  expect(narrow).toMatchObject({ workers: 1, limits: { rows: 3, kvBytes: 2 * whole.limits.kvBytes } });
+  expect(narrow).toMatchObject({ workers: 1, limits: { rows: 3 } });
+  expect(narrow.limits.kvBytes / whole.limits.kvBytes).toBeCloseTo(2, 3);
   expect(narrow.answers).toEqual(whole.answers);
 });

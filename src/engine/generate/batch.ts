@@ -107,11 +107,11 @@ export function createBatch<Owner extends BatchOwner>(
   const rows: ActiveRow<Owner>[] = [];
   /** Jobs by the place of their prompt among the prefixes. */
   const groups: Owner[] = [];
-  const suffixes = createKvRows(config, limits.rows, suffixCapacityFor);
-  const prefixes = createKvRows(config, 1, prefixCapacityFor);
+  const suffixes = createKvRows(config, suffixCapacityFor);
+  const prefixes = createKvRows(config, prefixCapacityFor);
   /** What groups have in common, each once, by its place among the commons; null for nothing. */
   const shared: (KvBlock | null)[] = [];
-  const commons = createKvRows(config, 1);
+  const commons = createKvRows(config);
   const room = createKvStepRoom(config);
   /** Of each group. */
   const commonOfGroup: (KvBlock | null)[] = [];
@@ -120,10 +120,17 @@ export function createBatch<Owner extends BatchOwner>(
     suffixes.add();
     prefixes.add();
   }
-  const capacity = (lengths: readonly number[]): number => capacityFor(config, Math.max(...lengths));
+  const mostTokens = Math.floor(limits.kvBytes / kvBytesPerToken(config));
+  const longestOf = (owners: readonly Owner[]): number => Math.max(...owners.map(({ job }) => job.maxTokens));
   const countMembers = (): number => rows.reduce((sum, { members }) => sum + members.length, 0);
   const holds = (owner: Owner): boolean => groups.includes(owner);
 
+  /** Room for all that rows may grow to, and for some more rows. */
+  const reserve = (members: number, owners: readonly Owner[]): void => {
+    const roomy = Math.min(limits.rows, 2 ** Math.ceil(Math.log2(members)));
+    const tokens = members === 0 ? 0 : (idle + roomy) * suffixCapacityFor(config, longestOf(owners));
+    suffixes.reserve(Math.min(tokens, mostTokens));
+  };
   const remove = (at: number): void => {
     const { owner } = rows[at] as ActiveRow<Owner>;
     suffixes.remove(idle + at);
@@ -161,14 +168,15 @@ export function createBatch<Owner extends BatchOwner>(
       if (members > limits.rows) return false;
       const owners = [...new Set([...groups, ...claims.map(({ owner }) => owner)])];
       const common = Math.max(...owners.map(({ job }) => countCommon(job.prompt)));
+      const own = Math.max(...owners.map(({ job }) => job.prompt.tokenIds.length - countCommon(job.prompt)));
       const tokens =
-        (shared.length + 1) * capacity([common]) +
-        owners.length *
-          capacity(owners.map(({ job }) => job.prompt.tokenIds.length - countCommon(job.prompt))) +
-        members * capacity(owners.map(({ job }) => job.maxTokens));
-      return tokens * kvBytesPerToken(config) <= limits.kvBytes;
+        (shared.length + 1) * capacityFor(config, common) +
+        (idle + owners.length) * prefixCapacityFor(config, own) +
+        (idle + members) * suffixCapacityFor(config, longestOf(owners));
+      return tokens <= mostTokens;
     },
     add(owner, members, prefix) {
+      reserve(countMembers() + members.length, [...groups, owner]);
       for (const own of byStep(members)) {
         if (!holds(owner)) join(owner, prefix);
         suffixes.add();
@@ -189,6 +197,7 @@ export function createBatch<Owner extends BatchOwner>(
           rows.push({ owner: row.owner, members });
         }
       }
+      reserve(countMembers(), groups);
     },
     run: () => {
       const commonOf = groups.map((_, group) => shared.indexOf(commonOfGroup[group] as KvBlock | null));

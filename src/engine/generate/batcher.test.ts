@@ -3,7 +3,9 @@ import { describe, expect, it } from "vitest";
 import { eachSampled } from "../../../test/each-sampled.ts";
 import { loadModel } from "../../checkpoint/load-model.ts";
 import type { LanguageModel } from "../language-model.ts";
+import type { Tensor } from "../runtime/runtime.ts";
 import type { DecoderSession } from "../session/decoder-session.ts";
+import { kvFeeds } from "../session/kv-block.ts";
 import type { BatchLimits } from "./batch.ts";
 import { type Batcher, createBatcher } from "./batcher.ts";
 import { type SampledAnswer, sampleAnswers } from "./generate.ts";
@@ -234,14 +236,39 @@ describe("a batch of rows after several prompts", () => {
   it("counts how full its passes are", async () => {
     await using model = await openTiny("qwen3-tied");
     const batched = withLimits(model, { ...ROOMY, rows: 4 });
-    expect(batched.batcher.usage).toEqual({ passes: 0, rows: 0, room: 0 });
+    expect(batched.batcher.usage).toEqual({ passes: 0, rows: 0, room: 0, short: 0 });
     const sampler = { ...SAMPLER, maxNewTokens: 6, stopTokenIds: [] };
     // the first token follows from the prompt: five passes of three rows
     await draw(batched, 12, { sampler });
-    expect(batched.batcher.usage).toEqual({ passes: 5, rows: 15, room: 20 });
+    expect(batched.batcher.usage).toEqual({ passes: 5, rows: 15, room: 20, short: 0 });
     // of six rows four run, then the two that waited
     await Promise.all([5, 12].map((length) => draw(batched, length, { sampler })));
-    expect(batched.batcher.usage).toEqual({ passes: 15, rows: 45, room: 60 });
+    expect(batched.batcher.usage).toEqual({ passes: 15, rows: 45, room: 60, short: 0 });
+    // with memory for a single row: one after the other, of which the last waits for no memory
+    const narrow = withLimits(model, { rows: 4, kvBytes: 1 });
+    await draw(narrow, 12, { sampler });
+    expect(narrow.batcher.usage).toEqual({ passes: 15, rows: 15, room: 60, short: 10 });
+  });
+
+  it("keeps the arrays of keys and values while answers grow, even beyond their first capacities", async () => {
+    await using model = await openTiny("qwen3-tied");
+    const buffers = new Set<ArrayBufferLike>();
+    const capacities = new Set<number>();
+    const session: DecoderSession = {
+      ...model.session,
+      run: (pass) => {
+        if (pass.prefix.capacity > 0 && pass.suffix.capacity > 0) {
+          const [keys] = Object.values(kvFeeds(model.config, "suffix", pass.suffix)) as [Tensor];
+          buffers.add((keys.data as Float32Array).buffer);
+          capacities.add(pass.suffix.capacity);
+        }
+        return model.session.run(pass);
+      },
+    };
+    const counted = { ...model, batcher: createBatcher({ session, threads: 1 }, ROOMY) };
+    await draw(counted, 12, { sampler: { ...SAMPLER, maxNewTokens: 200, stopTokenIds: [] } });
+    expect(capacities.size).toBeGreaterThan(5);
+    expect(buffers.size).toBe(1);
   });
 
   it("runs rows that have the same tokens so far as one, and gives the bits that each has alone", async () => {

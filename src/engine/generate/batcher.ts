@@ -60,6 +60,8 @@ export interface BatchUsage {
   readonly rows: number;
   /** Rows that they had room for. */
   readonly room: number;
+  /** Passes that had fewer rows since the keys and values of more would have taken too much memory. */
+  readonly short: number;
 }
 
 /** A job in work. */
@@ -90,7 +92,7 @@ const PROMPT_TOKENS_PER_STEP = CHUNK_TOKENS;
 
 export function createBatcher({ session, cache, threads }: BatcherParts, limits: BatchLimits): Batcher {
   let jobs: RunningJob[] = [];
-  let usage: BatchUsage = { passes: 0, rows: 0, room: 0 };
+  let usage: BatchUsage = { passes: 0, rows: 0, room: 0, short: 0 };
   const batch = createBatch<RunningJob>({ session, threads }, limits);
   let isRunning = false;
   let isOldestFirst = false;
@@ -142,10 +144,14 @@ export function createBatcher({ session, cache, threads }: BatcherParts, limits:
   };
 
   const step = async (): Promise<void> => {
+    const lacksMemory = (owner: RunningJob): boolean =>
+      owner.begun < owner.job.rows && !batch.fits([{ owner, rows: 1 }]);
+    const isShort = batch.memberCount < limits.rows && jobs.some(lacksMemory);
     usage = {
       passes: usage.passes + 1,
       rows: usage.rows + batch.memberCount,
       room: usage.room + limits.rows,
+      short: usage.short + (isShort ? 1 : 0),
     };
     const { predicted, closed } = await batch.run();
     for (const { row, prediction } of predicted)

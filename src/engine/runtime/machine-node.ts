@@ -75,15 +75,16 @@ interface ThreadPlan {
 interface ThreadPlanOptions {
   readonly device: DeviceName;
   readonly threads?: number | undefined;
-  /** Bound on all copies together. */
+  /** Bound on all copies and what they compute. */
   readonly memoryBytes?: number | undefined;
 }
 
-/**
- * Without a bound, copies of a model take this share of the memory; the rest is for keys and values, activations, the
- * operating system and everybody else.
- */
-const SHARE_OF_MEMORY = 0.25;
+/** Without a bound, a model takes this share of the memory; the rest is for the operating system and everybody else. */
+const SHARE_OF_MEMORY = 0.375;
+/** Of that, copies of the model take at most this share, unless a single one takes more; the rest is for what they compute. */
+const SHARE_FOR_COPIES = 2 / 3;
+/** What remains for this, of the whole memory, if a single copy takes more than its share and no bound was asked for. */
+const LEAST_SHARE_TO_COMPUTE = 0.125;
 
 /**
  * Copies of a model that work on different questions use CPUs better than one copy whose every operator is split among
@@ -104,9 +105,25 @@ export function planThreads(
       `The model takes about ${formatGib(modelBytes)} once it is loaded, but --memory allows ${formatGib(memoryBytes)}. Allow more memory, or use another --dtype or a smaller model.`,
     );
   }
-  const affordable = Math.floor((memoryBytes ?? SHARE_OF_MEMORY * machine.memoryBytes) / modelBytes);
+  const bound = memoryBytes ?? SHARE_OF_MEMORY * machine.memoryBytes;
+  const affordable = Math.floor((SHARE_FOR_COPIES * bound) / modelBytes);
   const workers = Math.max(1, Math.min(threads, affordable));
   return { workers, threadsPerWorker: Math.floor(threads / workers), threads };
+}
+
+/**
+ * What one of a model's copies may take for what it computes, keys and values for the most part.
+ * @param workers copies
+ */
+export function planWorkingBytes(
+  modelBytes: number,
+  workers: number,
+  memoryBytes: number | undefined,
+  machine: Machine = readMachine(),
+): number {
+  const least = memoryBytes === undefined ? LEAST_SHARE_TO_COMPUTE * machine.memoryBytes : 0;
+  const left = (memoryBytes ?? SHARE_OF_MEMORY * machine.memoryBytes) - workers * modelBytes;
+  return Math.max(least, left) / workers;
 }
 
 function formatGib(sizeBytes: number): string {

@@ -35,9 +35,9 @@ export interface KvStep {
 type KvSizes = Pick<DecoderConfig, "blockCount" | "kvHeadCount" | "headSize">;
 
 /**
- * Capacities are multiples of this, or of {@link CLOSE_STEP}. Masked tokens add exact zeros to every sum, so that a row's numbers do not depend on
- * how much longer the rows beside it are, as long as no number changes its lane in the widest vectors (16 numbers, taken
- * four at a time).
+ * Capacities are multiples of this, or of {@link CLOSE_STEP}. Masked tokens add too little to change any sum, so that a row's numbers do not
+ * depend on how much longer the rows beside it are, as long as no number changes its lane in the widest vectors (16 numbers,
+ * taken four at a time).
  */
 const CAPACITY_STEP = 64;
 /** onnxruntime sums products over more numbers than these in two parts, except with at most 64 keys. */
@@ -55,7 +55,7 @@ export function capacityFor({ headSize }: KvSizes, length: number): number {
  * so that it can follow the length more closely: every step reads all of it from memory, and growing copies it.
  */
 export const suffixCapacityFor = (_sizes: KvSizes, length: number): number =>
-  roundUp(length, length <= SHORT_SUFFIX ? CLOSE_STEP : CAPACITY_STEP);
+  roundUp(length, Math.min(CAPACITY_STEP, CLOSE_STEP * Math.max(1, Math.ceil(length / SHORT_SUFFIX))));
 
 /** The capacity for prefixes of a batch: rows of short prompts would meet more padding than tokens. */
 export const prefixCapacityFor = (sizes: KvSizes, length: number): number =>
@@ -219,41 +219,40 @@ export interface KvRows {
   remove(row: number): void;
   /** Appends to the rows from `first` on. */
   append(step: KvStep, first: number): void;
+  /**
+   * Arrays are made for at least so many rows times tokens from now on, so that they need not be moved while they fill. What
+   * is not in use takes addresses, and no memory.
+   */
+  reserve(tokens: number): void;
 }
 
-/**
- * @param room rows to make room for at first; more is made when more come
- * @param capacityOf how much room rows of a length get
- */
+/** @param capacityOf how much room rows of a length get */
 export function createKvRows(
   sizes: KvSizes,
-  room: number,
   capacityOf: (sizes: KvSizes, length: number) => number = capacityFor,
 ): KvRows {
   let lengths: number[] = [];
-  let arrays = createKvBlock(sizes, { lengths: new Array<number>(room).fill(0), capacity: 0 }, zeros);
-  /** Rows times tokens that the arrays have room for. */
+  let arrays = emptyKvBlock(sizes, 0);
+  /** Rows times tokens that the arrays have room for, and those that they are to have. */
   let tokens = 0;
+  let reserved = 0;
   const current = (): KvBlock => ({ ...arrays, rows: lengths.length, lengths });
   const require = (rows: number, length: number): void => {
     const capacity = capacityOf(sizes, length);
     // rows give back what only longer ones before them needed, when that is half or more
     const fits = capacity <= arrays.capacity && 2 * capacity >= arrays.capacity;
-    if (rows <= arrays.rows && fits) return;
+    if (fits && rows * arrays.capacity <= tokens) return;
     const before = current();
-    const count = Math.max(rows, arrays.rows);
-    const needed = count * capacity;
-    if (needed <= tokens && 4 * needed >= tokens) {
+    const needed = rows * capacity;
+    if (needed <= tokens && 4 * Math.max(needed, reserved) >= tokens) {
       moveLanes(sizes, before, capacity);
-      arrays = { ...arrays, rows: count, capacity };
+      arrays = { ...arrays, capacity };
       return;
     }
     // room to grow: new memory costs more than what it is for
-    const reserve = Math.max(1, (ROOM_TO_GROW * roundUp(capacity, CAPACITY_STEP)) / capacity);
-    tokens = Math.floor(needed * reserve);
-    arrays = createKvBlock(sizes, { lengths: new Array<number>(count).fill(0), capacity }, (size) =>
-      zeros(Math.floor(size * reserve)),
-    );
+    tokens = needed <= reserved ? reserved : ROOM_TO_GROW * rows * roundUp(capacity, CAPACITY_STEP);
+    const size = tokens * sizes.kvHeadCount * sizes.headSize;
+    arrays = createKvBlock(sizes, { lengths: new Array<number>(rows).fill(0), capacity }, () => zeros(size));
     for (let row = 0; row < before.rows; row++)
       copyRow(sizes, { block: before, row }, { block: arrays, row });
   };
@@ -287,6 +286,10 @@ export function createKvRows(
       require(lengths.length, longest() + step.tokens);
       writeStep(sizes, current(), step, first);
       lengths = lengths.map((length, row) => (row < first ? length : length + step.tokens));
+    },
+    reserve(least) {
+      reserved = least;
+      require(lengths.length, longest());
     },
   };
 }

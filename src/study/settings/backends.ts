@@ -44,8 +44,8 @@ export const ENGINE = inGroup("Model and machine", {
   }),
   memory: setting(
     z.number().gt(0).optional(),
-    "Memory in GiB for all copies of the model together; more copies answer more questions in parallel.",
-    { fallback: "a quarter of the memory", backends: ["local"] },
+    "Memory in GiB for all copies of the model and what they compute; more copies and longer batches answer more questions in parallel.",
+    { fallback: "three eighths of the memory", backends: ["local"] },
   ),
 });
 

@@ -222,15 +222,27 @@ const describeSaving = (saved: number, all: number): string =>
 const groundsOf = (choice: DtypeChoice | null | undefined): Manifest["grounds"] =>
   choice ? { dtype: { ...choice } } : undefined;
 
+/** Share of the passes. */
+const WORTH_MENTIONING = 0.05;
+
 /** An event, not a count of the manifest: it depends on how often the run was interrupted. */
-function describeUsage({ passes, rows, room }: BatchUsage): {
+function describeUsage({ passes, rows, room, short }: BatchUsage): {
   readonly message: string;
   readonly figures: Readonly<Record<string, number>>;
 } {
   const [occupancy, rowsPerPass] = [rows / room, rows / passes];
+  const limit =
+    short / passes < WORTH_MENTIONING
+      ? ""
+      : `; ${((100 * short) / passes).toFixed(0)}% of the passes had no memory for the keys and values of more rows, see --memory`;
   return {
-    message: `batches were ${(100 * occupancy).toFixed(1)}% full: ${rowsPerPass.toFixed(1)} of ${room / passes} rows in each of ${passes} passes`,
-    figures: { batch_occupancy: occupancy, rows_per_pass: rowsPerPass, passes },
+    message: `batches were ${(100 * occupancy).toFixed(1)}% full: ${rowsPerPass.toFixed(1)} of ${room / passes} rows in each of ${passes} passes${limit}`,
+    figures: {
+      batch_occupancy: occupancy,
+      rows_per_pass: rowsPerPass,
+      passes,
+      passes_short_of_memory: short,
+    },
   };
 }
 

@@ -149,6 +149,12 @@ function addKeyProduct(
   return graph.add("MatMul", [queries, graph.add("Transpose", [keys], { perm })]);
 }
 
+/**
+ * How far below the largest score of its row a score is at most; a weight of e^-70 changes no sum. A masked token's would
+ * otherwise be a subnormal number, with which Intel's CPUs compute several times more slowly.
+ */
+const LEAST_SCORE = -70;
+
 /** Joins scores, each [B, kvHeads, G, S, tokens of a span], caps them where the config says so, and masks them. */
 function addMaskedScores(
   { graph, config, inputs }: GraphScope,
@@ -160,7 +166,9 @@ function addMaskedScores(
     // the scores come divided by the cap
     scores = graph.add("Mul", [graph.add("Tanh", [scores]), graph.scalar(config.attentionSoftcap)]);
   }
-  return graph.add("Add", [scores, inputs.mask(maskKindOf(config, layer))]);
+  const masked = graph.add("Add", [scores, inputs.mask(maskKindOf(config, layer))]);
+  const most = graph.add("ReduceMax", [masked, graph.integers([-1])], { keepdims: 1 });
+  return graph.add("Max", [masked, graph.add("Add", [most, graph.scalar(LEAST_SCORE)])]);
 }
 
 /** weights x values over a span that may be empty; with a token of zeros behind it where the device needs one. */
