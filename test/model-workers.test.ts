@@ -80,7 +80,7 @@ describe("startModelWorkers", () => {
     expect(rows).toBe(tokens);
     expect(room).toBe(80 * passes);
     const here = runHere(model);
-    expect(await here.usage()).toEqual({ passes: 0, rows: 0, room: 0 });
+    expect(await here.usage()).toEqual({ passes: 0, rows: 0, room: 0, short: 0 });
   });
 
   it("passes errors on with their codes", async () => {

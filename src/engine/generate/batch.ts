@@ -16,7 +16,7 @@ import { type Prediction, predictNext } from "./prediction.ts";
 import { countCommon, type PromptTokens } from "./prefill.ts";
 
 /** What a batch needs to know of a job. */
-interface BatchOwner {
+export interface BatchOwner {
   readonly job: {
     readonly prompt: PromptTokens;
     readonly maxTokens: number;
@@ -61,15 +61,28 @@ export interface RowClaim<Owner extends BatchOwner> {
   readonly rows: number;
 }
 
-/** The rows that run, with their keys and values. */
+/** Rows that run in the same passes, with their keys and values. */
 export interface Batch<Owner extends BatchOwner> {
-  readonly rows: readonly ActiveRow<Owner>[];
-  /** Of all rows together. */
+  /** Members of all rows together. */
   readonly memberCount: number;
-  /** Whether rows of jobs fit beside those that run. */
-  fits(claims: readonly RowClaim<Owner>[]): boolean;
+  /** The job of the row with the most tokens, and how many members its rows have; null where there are no rows. */
+  readonly oldest: RowClaim<Owner> | null;
+  /** Tokens whose keys and values the rows and some others will take room for when they are longest. */
+  tokensWith(claims: readonly RowClaim<Owner>[]): number;
   /** Adds rows of a job that begin after its prompt. */
   add(owner: Owner, members: readonly Member[], prefix: KvBlock): void;
+  /** Adds a row with the tokens that it has so far. */
+  take(
+    row: ActiveRow<Owner>,
+    prefix: KvBlock,
+    tokens?: { readonly block: KvBlock; readonly row: number },
+  ): void;
+  /**
+   * Moves rows of a job to another batch, after {@link settle}.
+   * @param most members that may move
+   * @returns how many did
+   */
+  move(owner: Owner, most: number, to: Batch<Owner>, prefix: KvBlock): number;
   /** Removes what has ended, and rows of jobs that are over; those whose members go different ways become several. */
   settle(): void;
   /** Whether rows of a job run. */
@@ -78,7 +91,7 @@ export interface Batch<Owner extends BatchOwner> {
   run(): Promise<PassOutcome<Owner>>;
 }
 
-interface PassOutcome<Owner extends BatchOwner> {
+export interface PassOutcome<Owner extends BatchOwner> {
   /** Rows whose next token is predicted. */
   readonly predicted: readonly { readonly row: ActiveRow<Owner>; readonly prediction: Prediction }[];
   /** Rows that have had their last pass; residual [layers * D]. */
@@ -93,7 +106,7 @@ interface PassOutcome<Owner extends BatchOwner> {
 export const countIdleRows = ({ kvHeadCount }: DecoderConfig, threads: number): number =>
   Math.ceil(Math.max(2, threads) / kvHeadCount) - 1;
 
-interface BatchParts {
+export interface BatchParts {
   readonly session: DecoderSession;
   /** onnxruntime's threads within a pass. */
   readonly threads: number;
@@ -156,32 +169,52 @@ export function createBatch<Owner extends BatchOwner>(
     groups.push(owner);
     commonOfGroup.push(common);
   };
+  const take: Batch<Owner>["take"] = ({ owner, members }, prefix, tokens) => {
+    reserve(countMembers() + members.length, [...groups, owner]);
+    if (!holds(owner)) join(owner, prefix);
+    suffixes.add(tokens?.block, tokens?.row);
+    rows.push({ owner, members });
+  };
   return {
-    rows,
     holds,
     get memberCount() {
       return countMembers();
     },
-    fits(claims) {
+    get oldest() {
+      const { lengths } = suffixes.block;
+      const lengthOf = (at: number): number => lengths[idle + at] as number;
+      const at = rows.reduce((best, _, index) => (lengthOf(index) > lengthOf(best) ? index : best), 0);
+      const owner = rows[at]?.owner;
+      if (owner === undefined) return null;
+      const own = rows.filter((row) => row.owner === owner);
+      return { owner, rows: own.reduce((sum, { members }) => sum + members.length, 0) };
+    },
+    tokensWith(claims) {
       const members = claims.reduce((sum, claim) => sum + claim.rows, countMembers());
-      if (members === 1) return true;
-      if (members > limits.rows) return false;
       const owners = [...new Set([...groups, ...claims.map(({ owner }) => owner)])];
+      if (owners.length === 0) return 0;
       const common = Math.max(...owners.map(({ job }) => countCommon(job.prompt)));
       const own = Math.max(...owners.map(({ job }) => job.prompt.tokenIds.length - countCommon(job.prompt)));
-      const tokens =
+      return (
         (shared.length + 1) * capacityFor(config, common) +
         (idle + owners.length) * prefixCapacityFor(config, own) +
-        (idle + members) * suffixCapacityFor(config, longestOf(owners));
-      return tokens <= mostTokens;
+        (idle + members) * suffixCapacityFor(config, longestOf(owners))
+      );
     },
     add(owner, members, prefix) {
-      reserve(countMembers() + members.length, [...groups, owner]);
-      for (const own of byStep(members)) {
-        if (!holds(owner)) join(owner, prefix);
-        suffixes.add();
-        rows.push({ owner, members: own });
+      for (const own of byStep(members)) take({ owner, members: own }, prefix);
+    },
+    take,
+    move(owner, most, to, prefix) {
+      let moved = 0;
+      for (let at = rows.length - 1; at >= 0; at--) {
+        const row = rows[at] as ActiveRow<Owner>;
+        if (row.owner !== owner || moved + row.members.length > most) continue;
+        to.take(row, prefix, { block: suffixes.block, row: idle + at });
+        moved += row.members.length;
+        remove(at);
       }
+      return moved;
     },
     settle() {
       for (let at = rows.length - 1; at >= 0; at--) {

@@ -1,13 +1,7 @@
 import type { DecoderSession } from "../session/decoder-session.ts";
 import type { LogitReach } from "../session/vocabulary.ts";
-import {
-  type Batch,
-  type BatchLimits,
-  createBatch,
-  type Member,
-  type RowClaim,
-  type RowStep,
-} from "./batch.ts";
+import type { BatchLimits, Member, RowClaim, RowStep } from "./batch.ts";
+import { type Cohorts, createCohorts } from "./cohorts.ts";
 import { type Prediction, predictFirst } from "./prediction.ts";
 import {
   CHUNK_TOKENS,
@@ -93,7 +87,7 @@ const PROMPT_TOKENS_PER_STEP = CHUNK_TOKENS;
 export function createBatcher({ session, cache, threads }: BatcherParts, limits: BatchLimits): Batcher {
   let jobs: RunningJob[] = [];
   let usage: BatchUsage = { passes: 0, rows: 0, room: 0, short: 0 };
-  const batch = createBatch<RunningJob>({ session, threads }, limits);
+  const batch = createCohorts<RunningJob>({ session, threads }, limits);
   let isRunning = false;
   let isOldestFirst = false;
 
@@ -145,15 +139,15 @@ export function createBatcher({ session, cache, threads }: BatcherParts, limits:
 
   const step = async (): Promise<void> => {
     const lacksMemory = (owner: RunningJob): boolean =>
-      owner.begun < owner.job.rows && !batch.fits([{ owner, rows: 1 }]);
-    const isShort = batch.memberCount < limits.rows && jobs.some(lacksMemory);
+      owner.begun < owner.job.rows && !batch.hasMemory([{ owner, rows: 1 }]);
+    const isShort = jobs.some(lacksMemory);
+    const { memberCount, predicted, closed } = await batch.run();
     usage = {
       passes: usage.passes + 1,
-      rows: usage.rows + batch.memberCount,
+      rows: usage.rows + memberCount,
       room: usage.room + limits.rows,
-      short: usage.short + (isShort ? 1 : 0),
+      short: usage.short + (isShort && memberCount < limits.rows ? 1 : 0),
     };
-    const { predicted, closed } = await batch.run();
     for (const { row, prediction } of predicted)
       await attempt(row.owner, () => {
         for (const member of row.members) member.step = row.owner.job.next(member.index, prediction);
@@ -173,7 +167,7 @@ export function createBatcher({ session, cache, threads }: BatcherParts, limits:
         batch.settle();
         for (const owner of jobs) await attempt(owner, () => undefined);
         await admit();
-        if (batch.rows.length > 0) await step();
+        if (batch.memberCount > 0) await step();
       }
     } catch (reason) {
       for (const owner of jobs) end(owner, { reason });
@@ -214,7 +208,7 @@ export function createBatcher({ session, cache, threads }: BatcherParts, limits:
  * @returns null if there is none, or no room, or nothing that the rows that run would wait for
  */
 function chooseNext(
-  batch: Batch<RunningJob>,
+  batch: Cohorts<RunningJob>,
   waiting: readonly RunningJob[],
   { isOldestFirst, left }: { readonly isOldestFirst: boolean; readonly left: number },
 ): RunningJob | null {

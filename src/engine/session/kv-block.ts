@@ -211,8 +211,8 @@ const everyRow = (block: KvBlock): number[] => Array.from({ length: block.rows }
 export interface KvRows {
   /** As it is now; the next change may write into it. */
   readonly block: KvBlock;
-  /** Adds a row with the tokens of another block's only row, or with none. @returns its index, the highest */
-  add(tokens?: KvBlock): number;
+  /** Adds a row with the tokens of another block's row, or with none. @returns its index, the highest */
+  add(block?: KvBlock, row?: number): number;
   /** Adds a row with the tokens of another one. @returns its index, the highest */
   copy(row: number): number;
   /** Removes a row; the last one takes its index. */
@@ -261,13 +261,13 @@ export function createKvRows(
     get block() {
       return current();
     },
-    add(tokens) {
-      const length = tokens?.lengths[0] ?? 0;
+    add(block, row = 0) {
+      const length = block?.lengths[row] ?? 0;
       require(lengths.length + 1, Math.max(longest(), length));
       lengths = [...lengths, length];
-      const row = lengths.length - 1;
-      if (tokens !== undefined) copyRow(sizes, { block: tokens, row: 0 }, { block: arrays, row });
-      return row;
+      const added = lengths.length - 1;
+      if (block !== undefined) copyRow(sizes, { block, row }, { block: arrays, row: added });
+      return added;
     },
     copy(row) {
       require(lengths.length + 1, longest());
