@@ -31,7 +31,7 @@ export interface LoadModelOptions {
   readonly dtype?: ModelDtype | undefined;
   /** The device, the CPU by default; a device that `resolveDevice` returned is not tried again. */
   readonly device?: DeviceChoice | Device | undefined;
-  /** Bound on what all copies of the model take in memory with what they compute; three eighths of what there is by default. */
+  /** Bound on what all copies of the model take in memory with what they compute; half of what there is by default. */
   readonly memoryBytes?: number | undefined;
   /** Copies of the model that generate in parallel; as many as threads and memory allow, or fewer by a trial, by default. */
   readonly workers?: number | undefined;

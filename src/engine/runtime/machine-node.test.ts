@@ -71,12 +71,12 @@ describe("planThreads", () => {
 
   it("keeps to the threads and the memory that are asked for", () => {
     const asked = { ...CPU, threads: 6, memoryBytes: 4 * GIB };
-    // a third of what is asked for is for what the copies compute
+    // half of what is asked for is for what the copies compute
     const expected = { workers: 2, threadsPerWorker: 3, threads: 6 };
-    expect(planThreads(1.3 * GIB, asked, machine(16, 1000))).toEqual(expected);
-    expect(planThreads(1.4 * GIB, asked, machine(16, 1000))).toMatchObject({ workers: 1 });
+    expect(planThreads(1 * GIB, asked, machine(16, 1000))).toEqual(expected);
+    expect(planThreads(1.1 * GIB, asked, machine(16, 1000))).toMatchObject({ workers: 1 });
     // more than a quarter of the memory, if that is what is asked for
-    expect(planThreads(1.3 * GIB, asked, machine(16, 5))).toMatchObject({ workers: 2 });
+    expect(planThreads(1 * GIB, asked, machine(16, 3))).toMatchObject({ workers: 2 });
     expect(planThreads(4 * GIB, asked, machine(16, 5))).toMatchObject({ workers: 1 });
   });
 
@@ -94,8 +94,8 @@ describe("planThreads", () => {
   it("shares out what the copies leave", () => {
     expect(planWorkingBytes(2 * GIB, 2, 9 * GIB, machine(2, 24))).toBe(2.5 * GIB);
     expect(planWorkingBytes(2 * GIB, 1, 2 * GIB, machine(2, 24))).toBe(0);
-    // three eighths of the memory without a bound, and what a large model needs besides
-    expect(planWorkingBytes(GIB, 2, undefined, machine(2, 24))).toBe(3.5 * GIB);
+    // half of the memory without a bound, and an eighth beside a large model
+    expect(planWorkingBytes(GIB, 2, undefined, machine(2, 24))).toBe(5 * GIB);
     expect(planWorkingBytes(10 * GIB, 1, undefined, machine(2, 24))).toBe(3 * GIB);
   });
 

@@ -80,9 +80,9 @@ interface ThreadPlanOptions {
 }
 
 /** Without a bound, a model takes this share of the memory; the rest is for the operating system and everybody else. */
-const SHARE_OF_MEMORY = 0.375;
+const SHARE_OF_MEMORY = 0.5;
 /** Of that, copies of the model take at most this share, unless a single one takes more; the rest is for what they compute. */
-const SHARE_FOR_COPIES = 2 / 3;
+const SHARE_FOR_COPIES = 0.5;
 /** What remains for this, of the whole memory, if a single copy takes more than its share and no bound was asked for. */
 const LEAST_SHARE_TO_COMPUTE = 0.125;
 

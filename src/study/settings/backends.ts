@@ -45,7 +45,7 @@ export const ENGINE = inGroup("Model and machine", {
   memory: setting(
     z.number().gt(0).optional(),
     "Memory in GiB for all copies of the model and what they compute; more copies and longer batches answer more questions in parallel.",
-    { fallback: "three eighths of the memory", backends: ["local"] },
+    { fallback: "half of the memory", backends: ["local"] },
   ),
 });
 
