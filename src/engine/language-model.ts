@@ -124,7 +124,7 @@ type LanguageModelParts = Pick<
 
 /** Of the bytes for keys and values, for prompts that may be asked again, and as much for what prompts begin with. */
 const SHARE_OF_CACHE = 0.0625;
-/** For each of the two: the latest hundreds of prompts; more are hardly asked again. */
+/** For each of the two; with more, it would keep prompts that are hardly asked again. */
 const MOST_CACHED_BYTES = 2 ** 28;
 
 export function createLanguageModel(parts: LanguageModelParts): LanguageModel {

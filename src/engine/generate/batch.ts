@@ -7,7 +7,6 @@ import {
   createKvStepRoom,
   type KvBlock,
   type KvRows,
-  kvBytesPerToken,
   prefixCapacityFor,
   suffixCapacityFor,
 } from "../session/kv-block.ts";
@@ -53,6 +52,12 @@ export interface BatchLimits {
   readonly rows: number;
   /** Keys and values of all rows and prompts; one row runs whatever it takes. */
   readonly kvBytes: number;
+}
+
+/** What the rows of one batch may take at most: members, and tokens with their keys and values. */
+interface BatchRoom {
+  readonly rows: number;
+  readonly tokens: number;
 }
 
 /** Rows of a job that are to be added. */
@@ -114,7 +119,7 @@ export interface BatchParts {
 
 export function createBatch<Owner extends BatchOwner>(
   { session, threads }: BatchParts,
-  limits: BatchLimits,
+  most: BatchRoom,
 ): Batch<Owner> {
   const { config } = session;
   const rows: ActiveRow<Owner>[] = [];
@@ -133,16 +138,15 @@ export function createBatch<Owner extends BatchOwner>(
     suffixes.add();
     prefixes.add();
   }
-  const mostTokens = Math.floor(limits.kvBytes / kvBytesPerToken(config));
   const longestOf = (owners: readonly Owner[]): number => Math.max(...owners.map(({ job }) => job.maxTokens));
   const countMembers = (): number => rows.reduce((sum, { members }) => sum + members.length, 0);
   const holds = (owner: Owner): boolean => groups.includes(owner);
 
   /** Room for all that rows may grow to, and for some more rows. */
   const reserve = (members: number, owners: readonly Owner[]): void => {
-    const roomy = Math.min(limits.rows, 2 ** Math.ceil(Math.log2(members)));
+    const roomy = Math.min(most.rows, 2 ** Math.ceil(Math.log2(members)));
     const tokens = members === 0 ? 0 : (idle + roomy) * suffixCapacityFor(config, longestOf(owners));
-    suffixes.reserve(Math.min(tokens, mostTokens));
+    suffixes.reserve(Math.min(tokens, most.tokens));
   };
   const remove = (at: number): void => {
     const { owner } = rows[at] as ActiveRow<Owner>;

@@ -140,13 +140,12 @@ export function createBatcher({ session, cache, threads }: BatcherParts, limits:
   const step = async (): Promise<void> => {
     const lacksMemory = (owner: RunningJob): boolean =>
       owner.begun < owner.job.rows && !batch.hasMemory([{ owner, rows: 1 }]);
-    const isShort = jobs.some(lacksMemory);
     const { memberCount, predicted, closed } = await batch.run();
     usage = {
       passes: usage.passes + 1,
       rows: usage.rows + memberCount,
       room: usage.room + limits.rows,
-      short: usage.short + (isShort && memberCount < limits.rows ? 1 : 0),
+      short: usage.short + (memberCount < limits.rows && jobs.some(lacksMemory) ? 1 : 0),
     };
     for (const { row, prediction } of predicted)
       await attempt(row.owner, () => {

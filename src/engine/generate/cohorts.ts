@@ -46,11 +46,12 @@ export function createCohorts<Owner extends BatchOwner>(
   parts: BatchParts,
   limits: BatchLimits,
 ): Cohorts<Owner> {
-  const young = createBatch<Owner>(parts, limits);
-  const old = createBatch<Owner>(parts, limits);
+  const tokens = Math.floor(limits.kvBytes / kvBytesPerToken(parts.session.config));
+  const most = { rows: limits.rows, tokens };
+  const young = createBatch<Owner>(parts, most);
+  const old = createBatch<Owner>(parts, most);
   /** Of jobs with rows among the younger ones. */
   const prefixes = new Map<Owner, KvBlock>();
-  const mostTokens = limits.kvBytes / kvBytesPerToken(parts.session.config);
   let isYoungNext = false;
   const countMembers = (): number => young.memberCount + old.memberCount;
   const countWith = (claims: readonly RowClaim<Owner>[]): number =>
@@ -69,10 +70,10 @@ export function createCohorts<Owner extends BatchOwner>(
   const hasMemory = (claims: readonly RowClaim<Owner>[]): boolean => {
     const members = countWith(claims);
     if (members === 1) return true; // it runs whatever it takes
-    const tokens = young.tokensWith(claims) + old.tokensWith([]);
+    const needed = young.tokensWith(claims) + old.tokensWith([]);
     // without memory for two full batches, the younger one would run half empty
-    const needed = members <= limits.rows ? tokens : (2 * limits.rows * tokens) / members;
-    return needed <= mostTokens;
+    const ofFull = members <= limits.rows ? needed : (2 * limits.rows * needed) / members;
+    return ofFull <= most.tokens;
   };
   return {
     get memberCount() {

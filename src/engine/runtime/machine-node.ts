@@ -105,11 +105,13 @@ export function planThreads(
       `The model takes about ${formatGib(modelBytes)} once it is loaded, but --memory allows ${formatGib(memoryBytes)}. Allow more memory, or use another --dtype or a smaller model.`,
     );
   }
-  const bound = memoryBytes ?? SHARE_OF_MEMORY * machine.memoryBytes;
-  const affordable = Math.floor((SHARE_FOR_COPIES * bound) / modelBytes);
+  const affordable = Math.floor((SHARE_FOR_COPIES * boundOf(memoryBytes, machine)) / modelBytes);
   const workers = Math.max(1, Math.min(threads, affordable));
   return { workers, threadsPerWorker: Math.floor(threads / workers), threads };
 }
+
+const boundOf = (asked: number | undefined, machine: Machine): number =>
+  asked ?? SHARE_OF_MEMORY * machine.memoryBytes;
 
 /**
  * What one of a model's copies may take for what it computes, keys and values for the most part.
@@ -122,7 +124,7 @@ export function planWorkingBytes(
   machine: Machine = readMachine(),
 ): number {
   const least = memoryBytes === undefined ? LEAST_SHARE_TO_COMPUTE * machine.memoryBytes : 0;
-  const left = (memoryBytes ?? SHARE_OF_MEMORY * machine.memoryBytes) - workers * modelBytes;
+  const left = boundOf(memoryBytes, machine) - workers * modelBytes;
   return Math.max(least, left) / workers;
 }
 

@@ -52,7 +52,8 @@ export function capacityFor({ headSize }: KvSizes, length: number): number {
 
 /**
  * The capacity for suffixes that grow by a token at a time. Products with one token's query are summed token after token,
- * so that it can follow the length more closely: every step reads all of it from memory, and growing copies it.
+ * so that it can follow the length more closely, in steps of 16 tokens or, of long ones, a few times that: every step reads all of it,
+ * and growing copies it.
  */
 export const suffixCapacityFor = (_sizes: KvSizes, length: number): number =>
   roundUp(length, Math.min(CAPACITY_STEP, CLOSE_STEP * Math.max(1, Math.ceil(length / SHORT_SUFFIX))));
