@@ -3,7 +3,7 @@
 // With --command, whole `sep trace` commands are timed instead, with their workers and the loading of the model.
 
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -63,6 +63,8 @@ if (values.command) {
   const walls = Object.fromEntries(Object.keys(KINDS).map((name) => [name, []]));
   for (let i = 0; i < Number(values.repeats); i++)
     for (const [name, { positions, statesDtype }] of Object.entries(KINDS)) {
+      // gigabytes take a while to remove
+      rmSync(join(values.out, "artifacts"), { recursive: true, force: true });
       const begun = performance.now();
       const options = [
         "--positions",
@@ -74,6 +76,7 @@ if (values.command) {
       ];
       sep("trace", "--set", "math", "--model", values.model, "--force", ...options);
       walls[name].push((performance.now() - begun) / 1000);
+      console.log(`${name}, run ${i + 1}: ${walls[name][i].toFixed(1)} s`);
     }
   console.log(describeCpu());
   for (const [name, all] of Object.entries(walls))

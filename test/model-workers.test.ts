@@ -65,8 +65,14 @@ describe("startModelWorkers", () => {
     const answers = [{ tokenIds: [5, 6, 7], indices: [3, 5] }];
     const expected = await here.read([1, 2, 3], answers, { layers: [0, 3] });
     // again and again: the thread that has run a prompt keeps it
-    for (let i = 0; i < 4; i++)
-      expect(await workers.read([1, 2, 3], answers, { layers: [0, 3] })).toEqual(expected);
+    for (let i = 0; i < 4; i++) {
+      const read = await workers.read([1, 2, 3], answers, { layers: [0, 3] });
+      expect(read).toMatchObject(expected);
+      const lengthsOf = () => read.answers.flat().map(({ length }) => length);
+      expect(lengthsOf()).toEqual([2 * model.config.hiddenSize, 2 * model.config.hiddenSize]);
+      read[Symbol.dispose]?.();
+      expect(lengthsOf()).toEqual([0, 0]);
+    }
   });
 
   it("says how full the batches of all its threads were", async () => {

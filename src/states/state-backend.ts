@@ -55,7 +55,8 @@ export interface AnswerToTrace {
   readonly indices: readonly number[];
 }
 
-export interface TracedAnswers {
+/** Whoever disposes of it frees the memory of its arrays ahead of the garbage collector, where the backend can. */
+export interface TracedAnswers extends Partial<Disposable> {
   /** [layers, D] at the prompt's last token. */
   readonly beforeGeneration: Float32Array;
   /** Per answer, per layer: [indices, D]. */

@@ -46,7 +46,7 @@ export async function traceQuestion(
   const states = stackStates(residuals, layers.length);
   await writer.write(joinRows(read, (_, token) => ({ states, token })));
   if (unread.length > 0)
-    await writer.write(await readRows({ runs, rows: unread }, reader as StateReader, { layers, signal }));
+    await readRows({ runs, rows: unread }, reader as StateReader, { layers, signal }, writer);
   return rows.length - unread.length;
 }
 
@@ -55,7 +55,8 @@ async function readRows(
   { runs, rows }: Pick<QuestionTrace, "runs" | "rows">,
   reader: StateReader,
   options: ReadStatesOptions,
-): Promise<readonly StateRows[]> {
+  writer: HiddenStatesWriter,
+): Promise<void> {
   const prompt = runs[0]?.prompt_tokens ?? [];
   // positions counted as the published code does may fall on the prompt's last token
   const isPrompt = ({ token_index }: TraceRow): boolean => token_index < prompt.length;
@@ -66,7 +67,8 @@ async function readRows(
     indices: [...(indicesOf.get(run_id) as Set<number>)],
   }));
   const sharedTokens = runs[0]?.shared_prompt_tokens;
-  const { beforeGeneration, answers } = await reader.read(prompt, asked, { ...options, sharedTokens });
+  const traced = await reader.read(prompt, asked, { ...options, sharedTokens });
+  const { beforeGeneration, answers } = traced;
   const before = { states: stackStates([beforeGeneration], options.layers.length), token: 0 };
   const answerOf = new Map(
     runs.map(({ run_id }, i) => [
@@ -82,7 +84,8 @@ async function readRows(
     const { states, tokenOf } = answerOf.get(row.run_id as number)!;
     return { states, token: tokenOf.get(row.token_index)! };
   };
-  return joinRows(rows, stateOf);
+  await writer.write(joinRows(rows, stateOf));
+  traced[Symbol.dispose]?.();
 }
 
 type TokenState = Pick<StateRows, "states" | "token">;

@@ -6,10 +6,15 @@ import { generate, sampleAnswers } from "../../engine/generate/generate.ts";
 import { readAnswer } from "../../engine/generate/read-answer.ts";
 import { sampleWithStates } from "../../engine/generate/sample-with-states.ts";
 import type { LanguageModel } from "../../engine/language-model.ts";
-import { canStartWorkers, startWorkerThreads, workerFile } from "../../engine/runtime/worker-threads-node.ts";
+import {
+  canStartWorkers,
+  freeArrays,
+  startWorkerThreads,
+  workerFile,
+} from "../../engine/runtime/worker-threads-node.ts";
 import type { Prompt } from "../../engine/tokenizer/build-prompt.ts";
 import type { AnswerSampler } from "../../samples/answer-backend.ts";
-import type { StateReader } from "../../states/state-backend.ts";
+import type { StateReader, TracedAnswers } from "../../states/state-backend.ts";
 import { traceAnswers } from "../../states/trace-answers.ts";
 import type { LiveModel } from "../live-model.ts";
 
@@ -169,10 +174,11 @@ export async function startModelWorkers(
         { kind: "draw", job: [prompt, options] },
         { size: options.runIds.length, signal },
       ) as ReturnType<LocalEngine["draw"]>,
-    read: (promptIds, answers, { signal, ...options }) =>
-      threads.submit({ kind: "read", job: [promptIds, answers, options] }, { signal }) as ReturnType<
-        LocalEngine["read"]
-      >,
+    async read(promptIds, answers, { signal, ...options }) {
+      const job: ModelJob = { kind: "read", job: [promptIds, answers, options] };
+      const traced = (await threads.submit(job, { signal })) as TracedAnswers;
+      return { ...traced, [Symbol.dispose]: () => freeArrays(traced.answers.flat()) };
+    },
     generate: (prompt, { signal, ...options }) =>
       threads.stream(
         { kind: "generate", job: [prompt, options] },

@@ -1,5 +1,5 @@
 import { setMaxListeners } from "node:events";
-import { parentPort, Worker } from "node:worker_threads";
+import { MessageChannel, parentPort, Worker } from "node:worker_threads";
 import { SepError, type SepErrorCode } from "../../errors.ts";
 
 // onnxruntime's Node binding runs a pass on the thread that asks for it, so work is done in parallel only on threads of
@@ -182,6 +182,18 @@ const handedOver = new WeakMap<object, readonly ArrayBuffer[]>();
 export function handOver<Result extends object>(result: Result, arrays: readonly Float32Array[]): Result {
   handedOver.set(result, [...new Set(arrays.map(({ buffer }) => buffer as ArrayBuffer))]);
   return result;
+}
+
+/**
+ * Frees the memory of arrays, which are empty then. Left to the garbage collector, every 64 MB of them have it look through all that
+ * lives in this thread.
+ */
+export function freeArrays(arrays: readonly Float32Array[]): void {
+  const { port1, port2 } = new MessageChannel();
+  port2.close();
+  // what goes to a closed port goes nowhere
+  port1.postMessage(null, [...new Set(arrays.map(({ buffer }) => buffer as ArrayBuffer))]);
+  port1.close();
 }
 
 /** Runs in a thread: does the jobs that its parent sends. A job that is a generator has its events sent as they come. */
