@@ -142,7 +142,7 @@ function layOut({
 }
 
 /** Bytes that are written at once. What has been checked is still in the CPU's cache when the system takes it. */
-const BLOCK_BYTES = 1 << 20;
+const BLOCK_BYTES = 1 << 18;
 
 function createWriter(
   file: FileHandle,
