@@ -183,9 +183,6 @@ function chooseLayers(
   );
 }
 
-/** Questions that wait for the model, or whose states wait to be written. */
-const QUESTIONS_AHEAD = 2;
-
 interface TraceMissingOptions {
   readonly backend: StateBackend;
   readonly settings: {
@@ -257,8 +254,8 @@ async function* traceMissing(
         question_id: question.questionId,
         sampled: await traceQuestion(question, writer, { reader, sampled, layers, signal: abort }),
       }),
-      // more than are read at a time, so that the model does not wait while states are written
-      { concurrency: (reader?.concurrency ?? 0) + QUESTIONS_AHEAD, signal },
+      // one more than are read at a time, so that the model does not wait while states are written
+      { concurrency: (reader?.concurrency ?? 0) + 1, signal },
     );
     for await (const each of traced) {
       await journal.append([each]);
