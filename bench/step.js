@@ -85,11 +85,10 @@ const sampler = {
   ...{ maxNewTokens: Number(values.tokens), stopStrings: [], stopTokenIds: [] },
 };
 // the first pass opens the model
-await session.run({
+await model.session.run({
   ...{ tokenIds: [0], rows: 1, logitRows: [0], traceRows: [], layers: [], finalNorm: false, kv: null },
   ...{ prefix: emptyKvBlock(model.config, 1), suffix: emptyKvBlock(model.config, 1) },
 });
-passes.length = 0;
 await Promise.all(
   Array.from({ length: rows / SAMPLES }, (_, index) => {
     const { tokenIds, sharedTokens } = buildPrompt(model.tokenizer, questions[index % questions.length], {

@@ -46,16 +46,16 @@ export async function traceQuestion(
   const states = stackStates(residuals, layers.length);
   await writer.write(joinRows(read, (_, token) => ({ states, token })));
   if (unread.length > 0)
-    await readRows({ runs, rows: unread }, reader as StateReader, { layers, signal }, writer);
+    await writeUnread({ runs, rows: unread }, writer, reader as StateReader, { layers, signal });
   return rows.length - unread.length;
 }
 
-/** Each token is read once, however many positions it is at. */
-async function readRows(
+/** Writes what the model reads now: each token once, however many positions it is at. */
+async function writeUnread(
   { runs, rows }: Pick<QuestionTrace, "runs" | "rows">,
+  writer: HiddenStatesWriter,
   reader: StateReader,
   options: ReadStatesOptions,
-  writer: HiddenStatesWriter,
 ): Promise<void> {
   const prompt = runs[0]?.prompt_tokens ?? [];
   // positions counted as the published code does may fall on the prompt's last token

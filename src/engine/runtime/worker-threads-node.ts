@@ -173,6 +173,11 @@ export function startWorkerThreads<Job, Result>(
   };
 }
 
+/** The memory of arrays, of which several may share one. */
+const buffersOf = (arrays: readonly Float32Array[]): ArrayBuffer[] => [
+  ...new Set(arrays.map(({ buffer }) => buffer as ArrayBuffer)),
+];
+
 const handedOver = new WeakMap<object, readonly ArrayBuffer[]>();
 
 /**
@@ -180,19 +185,19 @@ const handedOver = new WeakMap<object, readonly ArrayBuffer[]>();
  * @param arrays whose memory nothing here will read again
  */
 export function handOver<Result extends object>(result: Result, arrays: readonly Float32Array[]): Result {
-  handedOver.set(result, [...new Set(arrays.map(({ buffer }) => buffer as ArrayBuffer))]);
+  handedOver.set(result, buffersOf(arrays));
   return result;
 }
 
 /**
- * Frees the memory of arrays, which are empty then. Left to the garbage collector, every 64 MB of them have it look through all that
- * lives in this thread.
+ * Frees the memory of arrays, which are empty then. Left to the garbage collector, every twenty megabytes or so
+ * have it look through all that lives in this thread.
  */
 export function freeArrays(arrays: readonly Float32Array[]): void {
   const { port1, port2 } = new MessageChannel();
   port2.close();
   // what goes to a closed port goes nowhere
-  port1.postMessage(null, [...new Set(arrays.map(({ buffer }) => buffer as ArrayBuffer))]);
+  port1.postMessage(null, buffersOf(arrays));
   port1.close();
 }
 

@@ -52,7 +52,7 @@ export function capacityFor({ headSize }: KvSizes, length: number): number {
 
 /**
  * The capacity for suffixes that grow by a token at a time. Products with one token's query are summed token after token,
- * so that it can follow the length more closely, in steps of 16 tokens or, of long ones, a few times that: every step reads all of it,
+ * so that it can follow the length more closely, in steps of 16 tokens, and of up to 64 for long suffixes: every step reads all of it,
  * and growing copies it.
  */
 export const suffixCapacityFor = (_sizes: KvSizes, length: number): number =>
