@@ -8,7 +8,7 @@ import { SAFETENSORS_DTYPE_BYTES } from "../formats/safetensors.ts";
 import { encodeFloat16Into } from "../math/half.ts";
 import { makeFolder, withFile } from "../store/file-error.ts";
 import { writeSafetensors } from "../store/safetensors.ts";
-import { writeExactly, writeExactlySync } from "../store/write-atomic.ts";
+import { writeExactly, writePartsSync } from "../store/write-atomic.ts";
 import { formatBytes } from "../text/format-numbers.ts";
 import { hiddenStatesTensor } from "./hidden-states.ts";
 
@@ -150,46 +150,33 @@ function createWriter(
   { layers, hiddenSize, dtype = "float32" }: HiddenStatesShape,
   { entries }: SafetensorsLayout,
 ): HiddenStatesWriter {
-  const rowsAtOnce = Math.max(1, Math.floor(BLOCK_BYTES / (hiddenSize * Float32Array.BYTES_PER_ELEMENT)));
-  const block = new Float32Array(rowsAtOnce * hiddenSize);
-  const words = new Uint32Array(block.buffer);
-  const halves = new Uint16Array(dtype === "float16" ? block.length : 0);
-  const bytes = new Uint8Array(dtype === "float16" ? halves.buffer : block.buffer);
   const rowBytes = hiddenSize * SAFETENSORS_DTYPE_BYTES[STORED[dtype]];
-  const tooLarge = dtype === "float16" ? FLOAT16_OVERFLOW : INFINITY;
-  /** @returns bits of the largest magnitude of a vector of the block */
-  const convert = (begin: number): number =>
-    dtype === "float16"
-      ? encodeFloat16Into(words, begin, halves, begin, hiddenSize)
-      : largestMagnitude(words, begin, begin + hiddenSize);
+  const rowsAtOnce = Math.max(1, Math.floor(BLOCK_BYTES / rowBytes));
+  const encode = dtype === "float16" ? createHalfEncoder(rowsAtOnce, hiddenSize) : createCheck(hiddenSize);
 
   /** Writes one layer of rows that follow each other without a gap. */
   const writeLayer = (stretch: readonly StateRows[], index: number): void => {
     const layer = layers[index]!;
     const [{ position, row: first }] = stretch as readonly [StateRows];
     const { begin } = entries.get(hiddenStatesTensor(position, layer)) as { readonly begin: number };
+    let parts: Uint8Array[] = [];
     let written = 0;
-    let filled = 0;
+    let waiting = 0;
     const flush = (): void => {
-      const at = begin + (first + written) * rowBytes;
-      writeExactlySync(file, bytes.subarray(0, filled * rowBytes), at);
-      written += filled;
-      filled = 0;
+      writePartsSync(file, parts, begin + (first + written) * rowBytes);
+      written += waiting;
+      parts = [];
+      waiting = 0;
     };
     for (const { row, count, states, token } of stretch) {
       for (let done = 0; done < count; ) {
-        const rows = Math.min(rowsAtOnce - filled, count - done);
+        const rows = Math.min(rowsAtOnce - waiting, count - done);
         const from = (token + done) * hiddenSize;
-        // far faster than a copy by the loop that checks, which then reads from the cache
-        block.set(states[index]!.subarray(from, from + rows * hiddenSize), filled * hiddenSize);
-        for (let i = 0; i < rows; i++) {
-          const largest = convert((filled + i) * hiddenSize);
-          if (!(largest > 0 && largest < tooLarge))
-            throw refuseVector(largest, `${position}, layer ${layer}, row ${row + done + i}`);
-        }
+        const values = states[index]!.subarray(from, from + rows * hiddenSize);
+        parts.push(encode(values, waiting, (i) => `${position}, layer ${layer}, row ${row + done + i}`));
         done += rows;
-        filled += rows;
-        if (filled === rowsAtOnce) flush();
+        waiting += rows;
+        if (waiting === rowsAtOnce) flush();
       }
     }
     flush();
@@ -228,21 +215,61 @@ function requireStates(
 }
 
 /**
- * Magnitudes' bits are in the order of magnitudes, with NaN behind infinity.
- * @param words bits of float32 numbers
+ * Checks the vectors of some rows and gives their bytes as they are stored.
+ * @param values [rows, D]
+ * @param waiting how many rows have been encoded since the last write
+ * @param where says where a row of `values` belongs
+ * @throws SepError as {@link HiddenStatesWriter.write} says
  */
-function largestMagnitude(words: Uint32Array, begin: number, end: number): number {
-  // four at a time: each comparison waits for the one before it
-  let [first, second, third, fourth] = [0, 0, 0, 0];
+type EncodeRows = (values: Float32Array, waiting: number, where: (row: number) => string) => Uint8Array;
+
+function createCheck(hiddenSize: number): EncodeRows {
+  return (values, _waiting, where) => {
+    for (let begin = 0; begin < values.length; begin += hiddenSize) {
+      // in float64, squares of float32 numbers neither overflow nor vanish
+      const squares = sumOfSquares(values, begin, begin + hiddenSize);
+      if (!(squares > 0 && squares < Number.POSITIVE_INFINITY))
+        throw refuseVector(squares, where(begin / hiddenSize));
+    }
+    return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  };
+}
+
+function createHalfEncoder(rowsAtOnce: number, hiddenSize: number): EncodeRows {
+  const halves = new Uint16Array(rowsAtOnce * hiddenSize);
+  return (values, waiting, where) => {
+    const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
+    const start = waiting * hiddenSize;
+    for (let begin = 0; begin < values.length; begin += hiddenSize) {
+      const largest = encodeFloat16Into(words, begin, halves, start + begin, hiddenSize);
+      if (!(largest > 0 && largest < FLOAT16_OVERFLOW)) {
+        const [magnitude] = new Float32Array(Uint32Array.of(largest).buffer) as unknown as [number];
+        throw refuseVector(magnitude, where(begin / hiddenSize));
+      }
+    }
+    return new Uint8Array(
+      halves.buffer,
+      start * halves.BYTES_PER_ELEMENT,
+      values.length * halves.BYTES_PER_ELEMENT,
+    );
+  };
+}
+
+function sumOfSquares(values: Float32Array, begin: number, end: number): number {
+  // four at a time: each addition waits for the one before it
+  let first = 0;
+  let second = 0;
+  let third = 0;
+  let fourth = 0;
   let i = begin;
   for (; i + 3 < end; i += 4) {
-    first = Math.max(first, words[i]! & MAGNITUDE);
-    second = Math.max(second, words[i + 1]! & MAGNITUDE);
-    third = Math.max(third, words[i + 2]! & MAGNITUDE);
-    fourth = Math.max(fourth, words[i + 3]! & MAGNITUDE);
+    first += values[i]! * values[i]!;
+    second += values[i + 1]! * values[i + 1]!;
+    third += values[i + 2]! * values[i + 2]!;
+    fourth += values[i + 3]! * values[i + 3]!;
   }
-  for (; i < end; i++) first = Math.max(first, words[i]! & MAGNITUDE);
-  return Math.max(first, second, third, fourth);
+  for (; i < end; i++) first += values[i]! ** 2;
+  return first + second + third + fourth;
 }
 
 /** Rows by position, in stretches without a gap. */
@@ -259,21 +286,18 @@ function consecutive(rows: readonly StateRows[]): StateRows[][] {
   return stretches;
 }
 
-/** @param largest bits of the vector's largest magnitude */
-function refuseVector(largest: number, where: string): SepError {
-  if (largest === 0 || largest >= INFINITY)
+/** @param size of the vector: 0, not finite, or its largest magnitude, which float16 cannot hold */
+function refuseVector(size: number, where: string): SepError {
+  if (size === 0 || !Number.isFinite(size))
     return new SepError(
       "bad-checkpoint",
-      `The hidden state at ${where} is ${largest === 0 ? "all zero" : "not finite"}. The weights may be damaged.`,
+      `The hidden state at ${where} is ${size === 0 ? "all zero" : "not finite"}. The weights may be damaged.`,
     );
-  const [magnitude] = new Float32Array(Uint32Array.of(largest).buffer);
   return new SepError(
     "bad-option",
-    `The hidden state at ${where} has a number of ${magnitude}, but float16 holds less than 65520. Store this model's states with --states-dtype float32.`,
+    `The hidden state at ${where} has a number of ${size}, but float16 holds less than 65520. Store this model's states with --states-dtype float32.`,
   );
 }
 
-/** Bits of float32 numbers: all but the sign, infinity, and what rounds to infinity in float16 (the largest half, 65504, and half a unit). */
-const MAGNITUDE = 0x7fffffff;
-const INFINITY = 0x7f800000;
+/** Bits of the least float32 number that rounds to infinity in float16: the largest half, 65504, and half a unit. */
 const FLOAT16_OVERFLOW = 0x477ff000;
