@@ -88,7 +88,7 @@ export function listEngines({ python, weights, forms, study, writeJob }) {
         name,
         dtype,
         trialQuestions,
-        missing: existsSync(path) ? null : `prepare_weights.py could not write ${form}`,
+        missing: existsSync(path) ? null : `prepare_weights.py has not written ${form}`,
         variants: variants.map((variant) => ({ ...variant, ...fixed })),
         command: (job, settings) => {
           const file = writeJob({ ...job, peer, weights: path, dtype, settings });

@@ -243,7 +243,7 @@ function createHalfEncoder(rowsAtOnce: number, hiddenSize: number): EncodeRows {
     for (let begin = 0; begin < values.length; begin += hiddenSize) {
       const largest = encodeFloat16Into(words, begin, halves, start + begin, hiddenSize);
       if (!(largest > 0 && largest < FLOAT16_OVERFLOW)) {
-        const [magnitude] = new Float32Array(Uint32Array.of(largest).buffer) as unknown as [number];
+        const magnitude = new Float32Array(Uint32Array.of(largest).buffer)[0]!;
         throw refuseVector(magnitude, where(begin / hiddenSize));
       }
     }
