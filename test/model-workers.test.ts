@@ -63,16 +63,46 @@ describe("startModelWorkers", () => {
     ]);
     expect(both.flat()).toEqual(await here.draw(PROMPT, { ...OPTIONS, runIds: [0, 1, 2] }));
     const answers = [{ tokenIds: [5, 6, 7], indices: [3, 5] }];
-    const expected = await here.read([1, 2, 3], answers, { layers: [0, 3] });
+    const { beforeGeneration, answers: states } = await here.read([1, 2, 3], answers, { layers: [0, 3] });
+    const expected = { beforeGeneration, answers: states };
     // again and again: the thread that has run a prompt keeps it
     for (let i = 0; i < 4; i++) {
       const read = await workers.read([1, 2, 3], answers, { layers: [0, 3] });
-      const { [Symbol.dispose]: dispose, ...states } = read;
-      expect(states).toEqual(expected);
+      const { [Symbol.dispose]: dispose, ...found } = read;
+      expect(found).toEqual(expected);
       const lengthsOf = () => read.answers.flat().map(({ length }) => length);
       expect(lengthsOf()).toEqual([2 * model.config.hiddenSize, 2 * model.config.hiddenSize]);
       dispose?.();
       expect(lengthsOf()).toEqual([0, 0]);
+    }
+  });
+
+  it("reads the same states again in memory that was given back, of passes of any size", async () => {
+    await using workers = await startModelWorkers(CHECKPOINT, 1);
+    const here = runHere(model);
+    const layers = [0, 1, 2, 3];
+    const answersOf = (count: number, length: number) =>
+      Array.from({ length: count }, (_, answer) => ({
+        tokenIds: Array.from({ length }, (_, i) => 1 + ((answer + i * count) % 60)),
+        indices: Array.from({ length }, (_, i) => 3 + i),
+      }));
+    // the largest has more tokens than a pass takes of a row, and its states have to be joined
+    for (const [count, length] of [
+      [8, 200],
+      [7, 190],
+      [3, 300],
+      [8, 200],
+      [1, 5],
+    ] as const) {
+      const answers = answersOf(count, length);
+      const expected = await here.read([1, 2, 3], answers, { layers });
+      const read = await workers.read([1, 2, 3], answers, { layers });
+      expect(read.answers).toEqual(expected.answers);
+      read[Symbol.dispose]?.();
+      expected[Symbol.dispose]?.();
+      expect([...read.answers.flat(), ...expected.answers.flat()].every(({ length }) => length === 0)).toBe(
+        true,
+      );
     }
   });
 

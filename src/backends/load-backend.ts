@@ -6,7 +6,7 @@ import type { Json } from "../formats/json.ts";
 import type { AnswerBackend } from "../samples/answer-backend.ts";
 import { TOKEN_ENTROPY_SUPPORTS } from "../samples/run-record.ts";
 import { NORM_STATES, type StateBackend } from "../states/state-backend.ts";
-import { fingerprintFile } from "../store/fingerprint.ts";
+import { hashFile } from "../store/fingerprint.ts";
 import { fileExists } from "../store/read-file.ts";
 import { showShortly } from "../text/shorten.ts";
 import type { Backend, OpenBackend } from "./backend.ts";
@@ -31,7 +31,7 @@ export async function loadBackend(path: string): Promise<OpenBackend> {
       "Use Node 22.18 or newer, or compile the file to .mjs.",
     );
   const open = await importOpen(path, file);
-  const sha256 = await fingerprintFile(file);
+  const sha256 = await hashFile(file);
   return async function* openChecked(model, options) {
     const opening = open(model, options);
     if (typeof opening?.[Symbol.asyncIterator] !== "function")

@@ -38,3 +38,50 @@ export function stackStates(tokens: readonly Float32Array[], layerCount: number)
     return ofLayer;
   });
 }
+
+/** Pieces of memory that states were in, for those of later passes of this thread. */
+const spare: ArrayBuffer[] = [];
+/** As many as are filled, read and on their way at a time. */
+const MOST_SPARE = 3;
+/** Less than this the system has at hand. */
+const WORTH_KEEPING_BYTES = 1 << 20;
+/** What is kept has room for passes of some more tokens than its first. */
+const SLACK = 1.25;
+
+/**
+ * Room for the states of a pass, in one piece of memory, which has any content: some of it was released after another pass.
+ * Fresh memory of this size is a page fault for every 4 KB, and has the garbage collector look through all that lives.
+ * @returns per layer [N, D]
+ */
+export function roomForStates(layerCount: number, tokens: number, hiddenSize: number): LayerStates {
+  const length = tokens * hiddenSize;
+  const layerBytes = length * Float32Array.BYTES_PER_ELEMENT;
+  const memory = takeMemory(layerCount * layerBytes);
+  return Array.from({ length: layerCount }, (_, l) => new Float32Array(memory, l * layerBytes, length));
+}
+
+function takeMemory(bytes: number): ArrayBuffer {
+  const found = spare.findIndex(({ byteLength }) => byteLength >= bytes);
+  if (bytes < WORTH_KEEPING_BYTES || found < 0)
+    return new ArrayBuffer(bytes < WORTH_KEEPING_BYTES ? bytes : Math.ceil(bytes * SLACK));
+  return spare.splice(found, 1)[0] as ArrayBuffer;
+}
+
+/** Keeps memory that nothing points into for later passes of this thread. */
+export function keepMemory(memory: readonly ArrayBuffer[]): void {
+  spare.push(...memory.filter(({ byteLength }) => byteLength >= WORTH_KEEPING_BYTES));
+  // the smallest in front, which is taken first where it suffices and dropped first
+  spare.sort((a, b) => a.byteLength - b.byteLength);
+  spare.splice(0, spare.length - MOST_SPARE);
+}
+
+/** Keeps the memory of states for later passes of this thread. Their arrays are empty then. */
+export function releaseStates(arrays: readonly Float32Array[]): void {
+  const memory = memoryOf(arrays);
+  keepMemory(structuredClone(memory, { transfer: memory }));
+}
+
+/** The memory of arrays, of which several may share one. */
+export const memoryOf = (arrays: readonly Float32Array[]): ArrayBuffer[] => [
+  ...new Set(arrays.map(({ buffer }) => buffer as ArrayBuffer)),
+];

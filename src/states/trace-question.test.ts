@@ -31,7 +31,7 @@ it("disposes of a backend's states once they are written, and not before", async
       await new Promise((resolve) => setTimeout(resolve, 5));
       steps.push(`wrote ${rows.length}`);
     },
-    finish: async () => undefined,
+    finish: async () => "",
     [Symbol.asyncDispose]: async () => undefined,
   };
   await using sampled = await openSampledStates(join(folder, "states"), {}, 2);

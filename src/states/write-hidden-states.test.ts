@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { stackStates } from "../engine/layer-states.ts";
+import { fingerprintFile } from "../store/fingerprint.ts";
 import { openHiddenStates } from "./hidden-states.ts";
 import { createHiddenStates, type StateRows, type StatesDtype } from "./write-hidden-states.ts";
 
@@ -44,8 +45,8 @@ describe.each<StatesDtype>(["float32", "float16"])("states in %s", (dtype) => {
       metadata: { model: "m" },
     });
 
-  // of the second size, two rows are written at once
-  it.each([3, 100_000])(
+  // of the third size, the file has several pieces, each with a hash of its own
+  it.each([3, 100_000, 500_000])(
     "of width %i lie in their rows, whatever order they come in and however many at once",
     async (hiddenSize) => {
       const path = join(folder, "states.safetensors");
@@ -61,7 +62,7 @@ describe.each<StatesDtype>(["float32", "float16"])("states in %s", (dtype) => {
         { position: "last-token", row: 0, count: 1, states: first, token: 3 },
       ];
       await Promise.all([writer.write(rows), writer.write(gap)]);
-      await writer.finish(path);
+      expect(await writer.finish(path)).toBe(await fingerprintFile(path));
       const hidden = await openHiddenStates(path);
       const tokensOf = { "every-token": [0, 1, 2, 3, 11, 12, 13], "last-token": [3, 10] } as const;
       for (const position of ["every-token", "last-token"] as const)

@@ -7,6 +7,7 @@ import { layoutSafetensors, type SafetensorsLayout } from "../formats/encode-saf
 import { SAFETENSORS_DTYPE_BYTES } from "../formats/safetensors.ts";
 import { encodeFloat16Into } from "../math/half.ts";
 import { makeFolder, withFile } from "../store/file-error.ts";
+import { createFingerprint } from "../store/fingerprint.ts";
 import { writeSafetensors } from "../store/safetensors.ts";
 import { writeExactly, writePartsSync } from "../store/write-atomic.ts";
 import { formatBytes } from "../text/format-numbers.ts";
@@ -86,8 +87,8 @@ export interface HiddenStatesWriter extends AsyncDisposable {
    *   that float16 cannot hold; `bad-backend` for arrays of another shape
    */
   write(rows: readonly StateRows[]): Promise<void>;
-  /** Gives the complete file its final name. */
-  finish(path: string): Promise<void>;
+  /** Gives the complete file its final name. @returns its fingerprint, most of which is known by then */
+  finish(path: string): Promise<string>;
 }
 
 /** @returns null unless `path` is a file of exactly this layout's size, which an interrupted trace left */
@@ -148,14 +149,15 @@ function createWriter(
   file: FileHandle,
   path: string,
   { layers, hiddenSize, dtype = "float32" }: HiddenStatesShape,
-  { entries }: SafetensorsLayout,
+  { entries, totalBytes }: SafetensorsLayout,
 ): HiddenStatesWriter {
+  const fingerprint = createFingerprint(file, totalBytes);
   const rowBytes = hiddenSize * SAFETENSORS_DTYPE_BYTES[STORED[dtype]];
   const rowsAtOnce = Math.max(1, Math.floor(BLOCK_BYTES / rowBytes));
   const encode = dtype === "float16" ? createHalfEncoder(rowsAtOnce, hiddenSize) : createCheck(hiddenSize);
 
-  /** Writes one layer of rows that follow each other without a gap. */
-  const writeLayer = (stretch: readonly StateRows[], index: number): void => {
+  /** Writes one layer of rows that follow each other without a gap. @returns where they are in the file */
+  const writeLayer = (stretch: readonly StateRows[], index: number): readonly [number, number] => {
     const layer = layers[index]!;
     const [{ position, row: first }] = stretch as readonly [StateRows];
     const { begin } = entries.get(hiddenStatesTensor(position, layer)) as { readonly begin: number };
@@ -180,21 +182,24 @@ function createWriter(
       }
     }
     flush();
+    return [begin + first * rowBytes, begin + (first + written) * rowBytes];
   };
   return {
-    // without a pause, since calls that are under way together share the block
     write: (rows) =>
       withFile(path, async () => {
         for (const each of rows) requireStates(each, layers.length, hiddenSize);
-        for (const stretch of consecutive(rows))
-          for (const index of layers.keys()) writeLayer(stretch, index);
+        // without a pause, since calls that are under way together share the block
+        const written = consecutive(rows).flatMap((stretch) =>
+          layers.map((_, index) => writeLayer(stretch, index)),
+        );
+        for (const [begin, end] of written) await fingerprint.wrote(begin, end);
       }),
-    async finish(finalPath) {
-      await withFile(finalPath, async () => {
-        await file.datasync();
+    finish: (finalPath) =>
+      withFile(finalPath, async () => {
+        const [found] = await Promise.all([fingerprint.finish(), file.datasync()]);
         await rename(path, finalPath);
-      });
-    },
+        return found;
+      }),
     [Symbol.asyncDispose]: () => file.close(),
   };
 }
@@ -256,20 +261,16 @@ function createHalfEncoder(rowsAtOnce: number, hiddenSize: number): EncodeRows {
 }
 
 function sumOfSquares(values: Float32Array, begin: number, end: number): number {
-  // four at a time: each addition waits for the one before it
+  // two sums of pairs: each addition waits for the one before it
   let first = 0;
   let second = 0;
-  let third = 0;
-  let fourth = 0;
   let i = begin;
   for (; i + 3 < end; i += 4) {
-    first += values[i]! * values[i]!;
-    second += values[i + 1]! * values[i + 1]!;
-    third += values[i + 2]! * values[i + 2]!;
-    fourth += values[i + 3]! * values[i + 3]!;
+    first += values[i]! * values[i]! + values[i + 1]! * values[i + 1]!;
+    second += values[i + 2]! * values[i + 2]! + values[i + 3]! * values[i + 3]!;
   }
   for (; i < end; i++) first += values[i]! ** 2;
-  return first + second + third + fourth;
+  return first + second;
 }
 
 /** Rows by position, in stretches without a gap. */

@@ -9,9 +9,9 @@ export interface Manifest {
   readonly step: string;
   /** Everything besides the input files that determines the outputs. */
   readonly settings: { readonly [key: string]: Json };
-  /** Path (relative to the workspace) -> SHA-256 of each input as it was read. */
+  /** Path (relative to the workspace) -> fingerprint of each input as it was read. */
   readonly inputs: { readonly [path: string]: string };
-  /** Path (relative to the workspace) -> SHA-256 of each output as it was written. */
+  /** Path (relative to the workspace) -> fingerprint of each output as it was written. */
   readonly outputs: { readonly [path: string]: string };
   /** What went in, what came out, what was dropped. */
   readonly counts: { readonly [name: string]: number };

@@ -61,7 +61,7 @@ export async function isHandMade(workspace: StudyFolder, mainOutput: string): Pr
 
 /**
  * Files that a step did not write, or that were edited since, are never replaced without `--force`.
- * @param written SHA-256 of the file in the step's manifest
+ * @param written fingerprint of the file in the step's manifest
  * @param name of the file in messages
  * @throws SepError `output-differs`
  */

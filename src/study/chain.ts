@@ -31,12 +31,12 @@ export interface ChainFile {
   /** The step that made it, and when its manifest was written; null for a file that is given or missing. */
   readonly maker: { readonly step: string; readonly manifestPath: string; readonly madeAt: Date } | null;
   /** What it was made from, according to its manifest. */
-  readonly inputs: readonly { readonly sha256: string; readonly file: ChainFile }[];
+  readonly inputs: readonly { readonly fingerprint: string; readonly file: ChainFile }[];
 }
 
 /** Reads where files come from. Each file is hashed once per instance, so an instance serves one step or one inspection. */
 export interface Chain {
-  /** SHA-256 of a file that exists, lower-case hex. */
+  /** As {@link fingerprintFile}, of a file that exists. */
   fingerprint(path: string): Promise<string>;
   inspect(path: string): Promise<ChainFile>;
 }
@@ -82,15 +82,15 @@ export function openChain(): Chain {
       const reasons = [`it was edited since \`sep ${manifest.step}\` made it`];
       return { ...own, state: "edited", reasons, inputs: [] };
     }
-    const inputs: { sha256: string; file: ChainFile }[] = [];
+    const inputs: { fingerprint: string; file: ChainFile }[] = [];
     const reasons: string[] = [];
-    for (const [input, sha256] of Object.entries(manifest.inputs)) {
+    for (const [input, asRead] of Object.entries(manifest.inputs)) {
       const inputPath = resolve(maker.root, input);
       if (above.includes(inputPath)) continue; // a manifest that names its own descendants proves nothing
       const file = await inspect(inputPath, [...above, path]);
-      inputs.push({ sha256, file });
+      inputs.push({ fingerprint: asRead, file });
       if (file.state === "missing") continue;
-      if ((await fingerprint(inputPath)) !== sha256)
+      if ((await fingerprint(inputPath)) !== asRead)
         reasons.push(`${input} has changed since \`sep ${manifest.step}\` read it`);
       else if (!isCurrent(file)) reasons.push(`${input} is ${file.state}`);
     }
@@ -147,9 +147,9 @@ interface Conflict {
 function findConflict(files: readonly ChainFile[]): Conflict | null {
   const versions = new Map<string, Map<string, ChainFile>>();
   for (const reader of files) {
-    for (const { sha256, file } of reader.inputs.filter((input) => input.file.state === "missing")) {
+    for (const { fingerprint, file } of reader.inputs.filter((input) => input.file.state === "missing")) {
       const seen = versions.get(file.path) ?? new Map<string, ChainFile>();
-      seen.set(sha256, seen.get(sha256) ?? reader);
+      seen.set(fingerprint, seen.get(fingerprint) ?? reader);
       versions.set(file.path, seen);
       if (seen.size > 1) return { name: file.name, readers: [...seen.values()] };
     }
@@ -223,7 +223,7 @@ async function readMakers(folder: string): Promise<readonly Maker[]> {
     );
     const root = own === undefined ? folder : main.slice(0, -own.length);
     const outputs = new Map(
-      Object.entries(manifest.outputs).map(([output, sha256]) => [resolve(root, output), sha256]),
+      Object.entries(manifest.outputs).map(([output, asWritten]) => [resolve(root, output), asWritten]),
     );
     makers.push({ manifest, manifestPath, madeAt: (await stat(manifestPath)).mtime, root, main, outputs });
   }

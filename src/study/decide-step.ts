@@ -176,13 +176,17 @@ function describeMissing(path: string, reader: string): string {
   return `${reads}: \`${producer}\` writes it. Run \`${producer}\` first, or all steps with \`sep run\`.`;
 }
 
-/** Path as in manifests -> SHA-256. */
+/**
+ * Path as in manifests -> fingerprint.
+ * @param known those that need not be read, by path
+ */
 export async function fingerprintAll(
   paths: readonly string[],
   name: (path: string) => string,
+  known: ReadonlyMap<string, string> = new Map(),
 ): Promise<Record<string, string>> {
   const entries: Record<string, string> = {};
-  for (const path of paths) entries[name(path)] = await fingerprintFile(path);
+  for (const path of paths) entries[name(path)] = known.get(path) ?? (await fingerprintFile(path));
   return entries;
 }
 

@@ -56,6 +56,8 @@ export interface StepResult {
 export interface StepOutcome {
   readonly counts: Readonly<Record<string, number>>;
   readonly warnings: readonly ManifestWarning[];
+  /** Those of outputs, by path, that are known from writing them. */
+  readonly fingerprints?: ReadonlyMap<string, string>;
 }
 
 /** How a step is run. */
@@ -134,14 +136,14 @@ async function* runLocked(
   }
 
   await writeRunState(main, "making");
-  const { counts, warnings } = yield* body();
+  const { counts, warnings, fingerprints } = yield* body();
   await requireUnchanged(signatures, step, name);
   const manifest: Manifest = {
     tool: readTool(),
     step,
     settings,
     inputs,
-    outputs: await fingerprintAll(outputs, name),
+    outputs: await fingerprintAll(outputs, name, fingerprints),
     counts,
     warnings,
     ...(grounds === undefined ? {} : { grounds }),

@@ -6,9 +6,10 @@ import { generate, sampleAnswers } from "../../engine/generate/generate.ts";
 import { readAnswer } from "../../engine/generate/read-answer.ts";
 import { sampleWithStates } from "../../engine/generate/sample-with-states.ts";
 import type { LanguageModel } from "../../engine/language-model.ts";
+import { memoryOf } from "../../engine/layer-states.ts";
 import {
   canStartWorkers,
-  freeArrays,
+  giveBack,
   startWorkerThreads,
   workerFile,
 } from "../../engine/runtime/worker-threads-node.ts";
@@ -177,7 +178,7 @@ export async function startModelWorkers(
     async read(promptIds, answers, { signal, ...options }) {
       const job: ModelJob = { kind: "read", job: [promptIds, answers, options] };
       const traced = (await threads.submit(job, { signal })) as TracedAnswers;
-      return { ...traced, [Symbol.dispose]: () => freeArrays(traced.answers.flat()) };
+      return { ...traced, [Symbol.dispose]: () => giveBack(memoryOf(traced.answers.flat())) };
     },
     generate: (prompt, { signal, ...options }) =>
       threads.stream(

@@ -1,5 +1,6 @@
 import { workerData } from "node:worker_threads";
 import { loadModel } from "../../checkpoint/load-model.ts";
+import { keepMemory, memoryOf } from "../../engine/layer-states.ts";
 import { handOver, serveJobs } from "../../engine/runtime/worker-threads-node.ts";
 import type { TracedAnswers } from "../../states/state-backend.ts";
 import type { LiveEvent } from "../live-model.ts";
@@ -19,14 +20,16 @@ serveJobs<ModelJob>((request, signal) => {
   if (request.kind === "read") return read(request, signal);
   if (request.kind === "usage") return engine.then(({ usage }) => usage());
   return stream(request, signal);
-});
+}, keepMemory);
 
 async function read(
   { job: [promptIds, answers, options] }: JobOf<"read">,
   signal: AbortSignal,
 ): Promise<TracedAnswers> {
   const traced = await (await engine).read(promptIds, answers, { ...options, signal });
-  return handOver(traced, traced.answers.flat());
+  // without what disposes of it, which cannot leave this thread
+  const result = { beforeGeneration: traced.beforeGeneration, answers: traced.answers };
+  return handOver(result, memoryOf(result.answers.flat()));
 }
 
 async function* stream(

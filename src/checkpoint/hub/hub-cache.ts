@@ -1,6 +1,6 @@
 import { realpath, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { fingerprintLargeFile } from "../../store/fingerprint.ts";
+import { hashLargeFile } from "../../store/fingerprint.ts";
 import type { HubRepoKind } from "./hub-model-id.ts";
 
 /** Where the parts of one model, or data set, are in the Hugging Face cache. */
@@ -69,5 +69,5 @@ export async function* fingerprintStoredFile(path: string): AsyncGenerator<numbe
   const stored = await realpath(path);
   const name = basename(stored);
   const isNamed = basename(dirname(stored)) === "blobs" && /^[0-9a-f]{64}$/.test(name);
-  return isNamed ? name : yield* fingerprintLargeFile(stored);
+  return isNamed ? name : yield* hashLargeFile(stored);
 }

@@ -10,7 +10,7 @@ import { ABSTAIN_TEXT, RESAMPLES } from "../../serve/answer-request.ts";
 import { ApiError, describeFailure } from "../../serve/api-error.ts";
 import { openEscalation } from "../../serve/escalate.ts";
 import type { NamedProbe } from "../../serve/served-probe.ts";
-import { fingerprintFile } from "../../store/fingerprint.ts";
+import { hashFile } from "../../store/fingerprint.ts";
 import { fileExists } from "../../store/read-file.ts";
 import { loadProbe } from "../../study/probe-files.ts";
 import { followRoute, readRoute } from "../../study/probes/read-route.ts";
@@ -268,7 +268,7 @@ async function loadProbes(paths: readonly string[]): Promise<NamedProbe[]> {
       throw new SepError("bad-option", `Two probes are called ${name}. Rename one of their files.`);
     // first, since it says what is wrong with a file
     const probe = await loadProbe(path);
-    probes.push({ name, sha256: await fingerprintFile(path), probe });
+    probes.push({ name, sha256: await hashFile(path), probe });
   }
   return probes;
 }

@@ -94,6 +94,6 @@ function describeFile({ name, state, reasons, maker, inputs }: ChainFile): objec
     reasons,
     step: maker?.step ?? null,
     made_at: maker?.madeAt.toISOString() ?? null,
-    made_of: Object.fromEntries(inputs.map(({ file, sha256 }) => [file.name, sha256])),
+    made_of: Object.fromEntries(inputs.map(({ file, fingerprint }) => [file.name, fingerprint])),
   };
 }

@@ -1,5 +1,5 @@
 import { setMaxListeners } from "node:events";
-import { MessageChannel, parentPort, Worker } from "node:worker_threads";
+import { parentPort, Worker } from "node:worker_threads";
 import { SepError, type SepErrorCode } from "../../errors.ts";
 
 // onnxruntime's Node binding runs a pass on the thread that asks for it, so work is done in parallel only on threads of
@@ -36,10 +36,17 @@ const SHARE_WORTH_WAITING = 0.25;
 type Request =
   | { readonly id: number; readonly kind: "job"; readonly job: unknown }
   | { readonly id: number; readonly kind: "abort" }
+  | { readonly kind: "memory"; readonly memory: readonly ArrayBuffer[] }
   | { readonly kind: "end" };
 type Response =
   | { readonly id: number; readonly kind: "event"; readonly event: unknown }
-  | { readonly id: number; readonly kind: "done"; readonly result: unknown }
+  | {
+      readonly id: number;
+      readonly kind: "done";
+      readonly result: unknown;
+      /** Of the result, handed over. */
+      readonly memory: readonly ArrayBuffer[];
+    }
   | { readonly id: number; readonly kind: "failed"; readonly error: PackedError };
 
 /**
@@ -173,43 +180,41 @@ export function startWorkerThreads<Job, Result>(
   };
 }
 
-/** The memory of arrays, of which several may share one. */
-const buffersOf = (arrays: readonly Float32Array[]): ArrayBuffer[] => [
-  ...new Set(arrays.map(({ buffer }) => buffer as ArrayBuffer)),
-];
-
 const handedOver = new WeakMap<object, readonly ArrayBuffer[]>();
+const givers = new WeakMap<ArrayBuffer, Worker>();
 
 /**
  * Has the memory of a job's result go to the parent's thread instead of a copy of it.
- * @param arrays whose memory nothing here will read again
+ * @param memory that nothing here will read again, unless it is given back
  */
-export function handOver<Result extends object>(result: Result, arrays: readonly Float32Array[]): Result {
-  handedOver.set(result, buffersOf(arrays));
+export function handOver<Result extends object>(result: Result, memory: readonly ArrayBuffer[]): Result {
+  handedOver.set(result, memory);
   return result;
 }
 
 /**
- * Frees the memory of arrays, which are empty then. Left to the garbage collector, every twenty megabytes or so
- * have it look through all that lives in this thread.
+ * Gives memory that a job's result came in back to its thread, which uses it again. Arrays in it are empty then. Left to the
+ * garbage collector, every twenty megabytes or so have it look through all that lives in this thread.
  */
-export function freeArrays(arrays: readonly Float32Array[]): void {
-  const { port1, port2 } = new MessageChannel();
-  port2.close();
-  // what goes to a closed port goes nowhere
-  port1.postMessage(null, buffersOf(arrays));
-  port1.close();
+export function giveBack(memory: readonly ArrayBuffer[]): void {
+  for (const each of memory)
+    givers.get(each)?.postMessage({ kind: "memory", memory: [each] } satisfies Request, [each]);
 }
 
-/** Runs in a thread: does the jobs that its parent sends. A job that is a generator has its events sent as they come. */
+/**
+ * Runs in a thread: does the jobs that its parent sends. A job that is a generator has its events sent as they come.
+ * @param takeBack gets the memory of results that the parent has read
+ */
 export function serveJobs<Job>(
   run: (job: Job, signal: AbortSignal) => Promise<unknown> | AsyncGenerator<unknown, unknown>,
+  takeBack: (memory: readonly ArrayBuffer[]) => void = () => undefined,
 ): void {
   const port = parentPort;
   if (port === null) throw new Error("serveJobs runs in a worker thread only.");
   const aborts = new Map<number, AbortController>();
   port.on("message", async (request: Request) => {
     if (request.kind === "end") process.exit(); // the thread, not the process
+    if (request.kind === "memory") return takeBack(request.memory);
     if (request.kind === "abort") {
       aborts.get(request.id)?.abort();
       return;
@@ -221,8 +226,8 @@ export function serveJobs<Job>(
       const send = (event: unknown): void =>
         port.postMessage({ id: request.id, kind: "event", event } satisfies Response);
       const result = await ("then" in running ? running : forward(running, send));
-      const transfer = handedOver.get(result as object) ?? [];
-      port.postMessage({ id: request.id, kind: "done", result } satisfies Response, [...transfer]);
+      const memory = handedOver.get(result as object) ?? [];
+      port.postMessage({ id: request.id, kind: "done", result, memory } satisfies Response, [...memory]);
     } catch (error) {
       port.postMessage({ id: request.id, kind: "failed", error: packError(error) } satisfies Response);
     } finally {
@@ -269,8 +274,9 @@ function startThread(file: URL, setup: unknown): Thread {
     const job = waiting.get(id);
     if (answer.kind === "event") return void job?.receive(answer.event);
     waiting.delete(id);
-    if (answer.kind === "done") job?.resolve(answer.result);
-    else job?.reject(unpackError(answer.error));
+    if (answer.kind === "failed") return void job?.reject(unpackError(answer.error));
+    for (const each of answer.memory) givers.set(each, worker);
+    job?.resolve(answer.result);
   };
   const failAll = (error: Error): void => {
     dead ??= error;

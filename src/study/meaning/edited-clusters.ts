@@ -2,7 +2,7 @@ import { basename } from "node:path";
 import { SepError } from "../../errors.ts";
 import type { Json } from "../../formats/json.ts";
 import { asRow, numberField, numbersField, stringField } from "../../formats/row-fields.ts";
-import { fingerprintFile } from "../../store/fingerprint.ts";
+import { hashFile } from "../../store/fingerprint.ts";
 import { describeProblems, readJsonl } from "../../store/jsonl.ts";
 
 /** Clusters that the user gives, in place of those that a relation finds. */
@@ -50,7 +50,7 @@ export async function readEditedClusters(
     else assigned.set(question.questionId, assign(question, row, complaints));
   }
   if (complaints.length > 0) throw badFile(path, complaints);
-  const provenance = { name: "edited", file: basename(path), sha256: await fingerprintFile(path) };
+  const provenance = { name: "edited", file: basename(path), sha256: await hashFile(path) };
   return {
     provenance,
     clusterIds(questionId) {

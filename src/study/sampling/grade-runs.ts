@@ -6,7 +6,7 @@ import { loadQuestions } from "../../samples/load-questions.ts";
 import type { Question } from "../../samples/question.ts";
 import type { RunRecord } from "../../samples/run-record.ts";
 import { applyUserLabels, readUserLabels } from "../../samples/user-labels.ts";
-import { fingerprint, fingerprintFile } from "../../store/fingerprint.ts";
+import { fingerprint, hashFile } from "../../store/fingerprint.ts";
 import type { ManifestWarning } from "../../store/manifest.ts";
 import { fileExists } from "../../store/read-file.ts";
 import type { Grader } from "../../text/open-answer.ts";
@@ -117,7 +117,7 @@ async function openLabelGrader(path: string, workspace: Workspace): Promise<RunG
       for (const { id } of (await loadQuestions(workspace.raw(set))).questions) ids.add(id);
   const labels = ids.size === 0 ? null : await readUserLabels(path, ids);
   return {
-    settings: { labels_sha256: await fingerprintFile(path) },
+    settings: { labels_sha256: await hashFile(path) },
     async *grade(runs, _questions, { kind }) {
       const graded = applyUserLabels(labels!, runs, kind);
       return { runs: graded, warnings: warnOfUngraded(graded, `${path} has no label for any of them`) };

@@ -7,7 +7,7 @@ import { finishStep } from "../../../test/fakes/finish-step.ts";
 import { writeStudy } from "../../../test/fakes/write-study.ts";
 import { runCli } from "../../cli/run-cli.ts";
 import { readRuns } from "../../samples/read-runs.ts";
-import { fingerprintFile } from "../../store/fingerprint.ts";
+import { hashFile } from "../../store/fingerprint.ts";
 import { writeJsonl } from "../../store/jsonl.ts";
 import { loadProbe } from "../probe-files.ts";
 import { followRoute, readRoute } from "../probes/read-route.ts";
@@ -50,7 +50,7 @@ describe("fitRoute", () => {
     expect(threshold).toMatchObject({ target: 0.2, calibration_questions: 45 });
     expect(threshold!.bound).toBeLessThanOrEqual(0.2);
     expect(probe).toMatchObject({ file: "artifacts/models/accuracy_probe.json", position: "think-end" });
-    expect(probe.sha256).toBe(await fingerprintFile(workspace.accuracyProbe));
+    expect(probe.sha256).toBe(await hashFile(workspace.accuracyProbe));
     expect(asked).toMatchObject({ questions: 300, answers: 300 });
     expect(calibration.small_risk).toBeGreaterThan(0.3);
     expect(test!.question_count).toBe(45);

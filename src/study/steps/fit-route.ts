@@ -11,7 +11,7 @@ import type { Probe } from "../../probes/probe.ts";
 import { readRuns } from "../../samples/read-runs.ts";
 import type { RunRecord } from "../../samples/run-record.ts";
 import { runKey } from "../../samples/samples.ts";
-import { fingerprintFile } from "../../store/fingerprint.ts";
+import { hashFile } from "../../store/fingerprint.ts";
 import type { ManifestWarning } from "../../store/manifest.ts";
 import { fileExists } from "../../store/read-file.ts";
 import { writeAtomic } from "../../store/write-atomic.ts";
@@ -129,7 +129,7 @@ export async function* fitRoute(
         position,
         source,
         file: relative(workspace.root, path),
-        sha256: await fingerprintFile(path),
+        sha256: await hashFile(path),
       },
       large: { file: largePath, questions: large.questions.size, answers: large.answers },
       costs: { small: settings.costSmall, large: settings.costLarge, per: settings.costPer },

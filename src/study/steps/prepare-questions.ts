@@ -2,7 +2,7 @@ import type { HubOptions } from "../../checkpoint/hub/hub.ts";
 import { SepError } from "../../errors.ts";
 import { type LoadQuestionsOptions, loadQuestions } from "../../samples/load-questions.ts";
 import { locateQuestions } from "../../samples/locate-questions.ts";
-import { fingerprint, fingerprintFile } from "../../store/fingerprint.ts";
+import { fingerprint, hashFile } from "../../store/fingerprint.ts";
 import { describeProblems, writeJsonl } from "../../store/jsonl.ts";
 import type { ManifestWarning } from "../../store/manifest.ts";
 import { fileExists } from "../../store/read-file.ts";
@@ -55,7 +55,7 @@ export async function* prepareQuestions(
     outputs: [workspace.raw(set)],
     settings: {
       source: located.name,
-      source_sha256: await fingerprintAll(located.paths),
+      source_sha256: await hashAll(located.paths),
       limit: limit ?? null,
       ...(located.hub === null ? {} : { commit: located.hub.commit }),
       ...(shuffleSeed === undefined ? {} : { shuffle_seed: shuffleSeed }),
@@ -96,8 +96,8 @@ export async function* prepareQuestions(
 }
 
 /** Of one file its own hash, which other tools compute as well. */
-async function fingerprintAll(paths: readonly string[]): Promise<string> {
-  const [first, ...others] = await Promise.all(paths.map(fingerprintFile));
+async function hashAll(paths: readonly string[]): Promise<string> {
+  const [first, ...others] = await Promise.all(paths.map(hashFile));
   return others.length === 0 ? first! : fingerprint([first, ...others].join("\n"));
 }
 

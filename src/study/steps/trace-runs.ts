@@ -265,7 +265,7 @@ async function* traceMissing(
     }
   }
   await writeStateIndex(workspace.hiddenStatesIndex(set), rowsOf(plan));
-  await writer.finish(output);
+  const fingerprint = await writer.finish(output);
   const warnings = [
     ...warnOfBadRuns(loaded),
     ...refused,
@@ -283,6 +283,7 @@ async function* traceMissing(
       ...(taken === 0 ? {} : { rows_read_while_sampling: taken }),
     },
     warnings,
+    fingerprints: new Map([[output, fingerprint]]),
   };
 }
 
