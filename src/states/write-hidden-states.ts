@@ -142,7 +142,7 @@ function layOut({
   return layoutSafetensors(tensors, metadata);
 }
 
-/** Bytes that are written at once. What has been checked is still in the CPU's cache when the system takes it. */
+/** Bytes that are written at once. What has been checked is still in the CPU's cache when the system takes it and it is hashed. */
 const BLOCK_BYTES = 1 << 18;
 
 function createWriter(
@@ -156,8 +156,8 @@ function createWriter(
   const rowsAtOnce = Math.max(1, Math.floor(BLOCK_BYTES / rowBytes));
   const encode = dtype === "float16" ? createHalfEncoder(rowsAtOnce, hiddenSize) : createCheck(hiddenSize);
 
-  /** Writes one layer of rows that follow each other without a gap. @returns where they are in the file */
-  const writeLayer = (stretch: readonly StateRows[], index: number): readonly [number, number] => {
+  /** Writes one layer of rows that follow each other without a gap. */
+  const writeLayer = (stretch: readonly StateRows[], index: number): void => {
     const layer = layers[index]!;
     const [{ position, row: first }] = stretch as readonly [StateRows];
     const { begin } = entries.get(hiddenStatesTensor(position, layer)) as { readonly begin: number };
@@ -165,7 +165,12 @@ function createWriter(
     let written = 0;
     let waiting = 0;
     const flush = (): void => {
-      writePartsSync(file, parts, begin + (first + written) * rowBytes);
+      let at = begin + (first + written) * rowBytes;
+      writePartsSync(file, parts, at);
+      for (const part of parts) {
+        fingerprint.wrote(part, at);
+        at += part.length;
+      }
       written += waiting;
       parts = [];
       waiting = 0;
@@ -182,17 +187,14 @@ function createWriter(
       }
     }
     flush();
-    return [begin + first * rowBytes, begin + (first + written) * rowBytes];
   };
   return {
     write: (rows) =>
       withFile(path, async () => {
         for (const each of rows) requireStates(each, layers.length, hiddenSize);
         // without a pause, since calls that are under way together share the block
-        const written = consecutive(rows).flatMap((stretch) =>
-          layers.map((_, index) => writeLayer(stretch, index)),
-        );
-        for (const [begin, end] of written) await fingerprint.wrote(begin, end);
+        for (const stretch of consecutive(rows))
+          for (const index of layers.keys()) writeLayer(stretch, index);
       }),
     finish: (finalPath) =>
       withFile(finalPath, async () => {

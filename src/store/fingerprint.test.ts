@@ -14,8 +14,13 @@ afterEach(() => rm(folder, { recursive: true }));
 const MIB = 2 ** 20;
 const sha256 = (bytes: Uint8Array): Buffer => createHash("sha256").update(bytes).digest();
 const [SMALL, LARGE] = [randomBytes(16 * MIB), randomBytes(40 * MIB + 3)];
-const OF_LARGE = `16MiB-sha256:${sha256(
-  Buffer.concat([0, 16, 32].map((at) => sha256(LARGE.subarray(at * MIB, (at + 16) * MIB)))),
+const PIECE = 2 ** 16;
+const OF_LARGE = `64KiB-sha256:${sha256(
+  Buffer.concat(
+    Array.from({ length: Math.ceil(LARGE.length / PIECE) }, (_, i) =>
+      sha256(LARGE.subarray(i * PIECE, (i + 1) * PIECE)),
+    ),
+  ),
 ).toString("hex")}`;
 
 describe("fingerprintFile", () => {
@@ -42,53 +47,54 @@ describe("fingerprintFile", () => {
 });
 
 describe("createFingerprint", () => {
-  it.each<[string, (readonly [number, number])[]]>([
+  const SIZE = 17 * MIB + 5;
+  /** Stretches of a few to some hundred kilobytes that cover a file. */
+  const CUTS: [number, number][] = [];
+  for (let at = 0, i = 1; at < SIZE; i++) {
+    const end = Math.min(SIZE, at + 1 + ((i * 7919 * 104_729) % 300_000));
+    CUTS.push([at, end]);
+    at = end;
+  }
+  const swapped = CUTS.map(
+    (_, i) => CUTS[i % 5 === 0 && i + 1 < CUTS.length ? i + 1 : i % 5 === 1 ? i - 1 : i]!,
+  );
+
+  it.each<[string, readonly (readonly [number, number])[]]>([
+    ["in order", CUTS],
+    ["in reverse order", CUTS.toReversed()],
+    ["with neighbours in the other order", swapped],
+    ["with every stretch twice", CUTS.flatMap((cut) => [cut, cut])],
+    ["again from its beginning", [...CUTS, ...CUTS.slice(0, 9)]],
     [
-      "from the beginning",
-      [
-        [0, 10],
-        [10, 20],
-        [20, 41],
-      ],
+      "again within each stretch",
+      CUTS.flatMap(([begin, end]) =>
+        [
+          [begin, end],
+          [begin + (end - begin) / 2, end - 1],
+        ].map(([a, b]) => [Math.floor(a!), Math.max(Math.floor(a!), b!)] as const),
+      ),
     ],
-    [
-      "from the end",
-      [
-        [33, 41],
-        [16, 33],
-        [5, 16],
-        [0, 5],
-      ],
-    ],
-    [
-      "again before its piece is complete",
-      [
-        [0, 8],
-        [0, 8],
-        [8, 20],
-        [20, 41],
-      ],
-    ],
-    [
-      "again when its piece is complete",
-      [
-        [0, 16],
-        [16, 41],
-        [4, 6],
-        [40, 41],
-      ],
-    ],
-    ["in part", [[0, 20]]],
+    ["in part", CUTS.slice(20, 60)],
+    ["not at all", []],
   ])("is that of a file which is filled %s", async (_, stretches) => {
     const path = join(folder, "growing");
     await using file = await open(path, "w+");
-    await file.truncate(LARGE.length);
-    const growing = createFingerprint(file, LARGE.length);
-    for (const [index, [from, to]] of stretches.entries()) {
-      const bytes = Buffer.alloc(Math.min(to * MIB, LARGE.length) - from * MIB, index + 1);
-      await file.write(bytes, 0, bytes.length, from * MIB);
-      await growing.wrote(from * MIB, from * MIB + bytes.length);
+    await file.truncate(SIZE);
+    const growing = createFingerprint(file, SIZE);
+    for (const [index, [begin, end]] of stretches.entries()) {
+      const bytes = Buffer.alloc(end - begin, index + 1);
+      await file.write(bytes, 0, bytes.length, begin);
+      growing.wrote(bytes, begin);
     }
-    expect(await growing.finish()).toBe(await fingerprintFile(path));
+    const found = await growing.finish();
+    expect(found).toBe(await fingerprintFile(path));
+    expect(found).toMatch(/^64KiB-sha256:/);
+  });
+
+  it("has little left to read at the end", async () => {
+    const growing = createFingerprint(null as never, SIZE); // a file that cannot be read
+    for (const [begin, end] of CUTS) growing.wrote(Buffer.alloc(end - begin, 1), begin);
+    await writeFile(join(folder, "ones"), Buffer.alloc(SIZE, 1));
+    expect(await growing.finish()).toBe(await fingerprintFile(join(folder, "ones")));
   });
 });

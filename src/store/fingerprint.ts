@@ -26,7 +26,7 @@ export async function* hashLargeFile(path: string): AsyncGenerator<number, strin
     await using file = await openInputFile(path);
     const hash = createHash("sha256");
     for (let at = 0; ; at += REPORTED_BYTES) {
-      const bytesRead = await readInto(hash, file, at, at + REPORTED_BYTES);
+      const bytesRead = await readStretch(file, at, at + REPORTED_BYTES, (bytes) => hash.update(bytes));
       if (bytesRead < REPORTED_BYTES) return hash.digest("hex");
       yield bytesRead;
     }
@@ -38,33 +38,47 @@ export async function* hashLargeFile(path: string): AsyncGenerator<number, strin
 /** Read at a time, the next while one is hashed. */
 const CHUNK_BYTES = 2 ** 20;
 
-/** Hashes a stretch of a file. @returns how many bytes of it there are */
-async function readInto(hash: Hash, file: FileHandle, begin: number, end: number): Promise<number> {
-  let [chunk, other] = [Buffer.allocUnsafe(CHUNK_BYTES), Buffer.allocUnsafe(CHUNK_BYTES)];
+/**
+ * Reads a stretch of a file, or what there is of it.
+ * @param take gets the bytes, and where they are in the file
+ * @returns how many there are
+ */
+async function readStretch(
+  file: FileHandle,
+  begin: number,
+  end: number,
+  take: (bytes: Buffer, at: number) => void,
+): Promise<number> {
+  const chunkBytes = Math.min(CHUNK_BYTES, end - begin);
+  let [chunk, other] = [Buffer.allocUnsafe(chunkBytes), Buffer.allocUnsafe(chunkBytes)];
   let at = begin;
-  let reading = file.read(chunk, 0, Math.min(CHUNK_BYTES, end - at), at);
+  let reading = file.read(chunk, 0, chunkBytes, at);
   for (;;) {
     const { bytesRead } = await reading;
-    at += bytesRead;
-    const isLast = bytesRead === 0 || at === end;
+    const next = at + bytesRead;
+    const isLast = bytesRead === 0 || next === end;
     if (!isLast) {
-      reading = file.read(other, 0, Math.min(CHUNK_BYTES, end - at), at);
+      reading = file.read(other, 0, Math.min(chunkBytes, end - next), next);
       reading.catch(() => undefined); // thrown where it is awaited
     }
-    hash.update(chunk.subarray(0, bytesRead));
+    take(chunk.subarray(0, bytesRead), at);
+    at = next;
     if (isLast) return at - begin;
     [chunk, other] = [other, chunk];
   }
 }
 
-/** Larger files are hashed in pieces of this size. */
-const PIECE_BYTES = 2 ** 24;
-/** Marks the fingerprints of files that have several pieces. */
-const PIECES = "16MiB-sha256:";
+/** Up to this size, a file's fingerprint is what any tool for SHA-256 prints. */
+const PLAIN_BYTES = 2 ** 24;
+/** Larger files are hashed in pieces of this size, of which a question's states at one layer fill several. */
+const PIECE_BYTES = 2 ** 16;
+/** Begins the fingerprint of a file that was hashed in pieces. */
+const IN_PIECES = "64KiB-sha256:";
+const DIGEST_BYTES = 32;
 
 /**
- * What a manifest knows a file by: its SHA-256, lower-case hex; for a file of more than 16 MiB `16MiB-sha256:` and the
- * SHA-256 of the SHA-256s of its pieces of 16 MiB, as bytes. Pieces can be hashed in any order, as a file is being filled.
+ * What a manifest knows a file by: its SHA-256, lower-case hex. For a file of more than 16 MiB, `64KiB-sha256:` and the
+ * SHA-256 of the SHA-256s of its pieces of 64 KiB, as bytes: these can be computed in any order, as the file is filled.
  */
 export async function fingerprintFile(path: string): Promise<string> {
   try {
@@ -75,38 +89,61 @@ export async function fingerprintFile(path: string): Promise<string> {
   }
 }
 
-/** The fingerprint of a file of known size, whose bytes are written in any order. */
+/** The fingerprint of a file of known size that is filled in any order. */
 export interface GrowingFingerprint {
-  /** To be called after each write; `end` is exclusive. Hashes the pieces that are complete with it. */
-  wrote(begin: number, end: number): Promise<void>;
-  /** @returns {@link fingerprintFile}; reads the pieces that were not complete before, or were written again since */
+  /** To be called after each write. Hashes the pieces that are written from their beginning to their end, in one go or several. */
+  wrote(bytes: Uint8Array, at: number): void;
+  /** @returns {@link fingerprintFile}; reads the pieces that were written in another order */
   finish(): Promise<string>;
 }
 
 export function createFingerprint(file: FileHandle, totalBytes: number): GrowingFingerprint {
-  const pieces = Array.from({ length: Math.max(1, Math.ceil(totalBytes / PIECE_BYTES)) }, (_, index) => {
-    const begin = index * PIECE_BYTES;
-    const end = Math.min(begin + PIECE_BYTES, totalBytes);
-    return { begin, end, missing: end - begin, digest: null as Promise<Buffer> | null };
-  });
-  const digest = async ({ begin, end }: (typeof pieces)[number]): Promise<Buffer> => {
-    const hash = createHash("sha256");
-    await readInto(hash, file, begin, end);
-    return hash.digest();
+  const count = Math.ceil(totalBytes / PIECE_BYTES);
+  const digests = Buffer.alloc(count * DIGEST_BYTES);
+  const isKnown = new Uint8Array(count);
+  /** Pieces that are hashed up to a place. */
+  const begun = new Map<number, { readonly hash: Hash; readonly end: number }>();
+
+  /** @param from of the bytes, which are all in one piece */
+  const add = (piece: number, bytes: Uint8Array, from: number): void => {
+    const [first, last] = [piece * PIECE_BYTES, Math.min((piece + 1) * PIECE_BYTES, totalBytes)];
+    const before = from === first ? { hash: createHash("sha256"), end: first } : begun.get(piece);
+    // what was hashed may be overwritten now
+    begun.delete(piece);
+    isKnown[piece] = 0;
+    if (before?.end !== from) return;
+    const end = from + bytes.length;
+    before.hash.update(bytes);
+    if (end < last) {
+      begun.set(piece, { hash: before.hash, end });
+    } else {
+      digests.set(before.hash.digest(), piece * DIGEST_BYTES);
+      isKnown[piece] = 1;
+    }
+  };
+  const wrote = (bytes: Uint8Array, at: number): void => {
+    for (let done = 0; done < bytes.length; ) {
+      const piece = Math.floor((at + done) / PIECE_BYTES);
+      const size = Math.min((piece + 1) * PIECE_BYTES - (at + done), bytes.length - done);
+      add(piece, bytes.subarray(done, done + size), at + done);
+      done += size;
+    }
   };
   return {
-    async wrote(begin, end) {
-      for (const piece of pieces.slice(Math.floor(begin / PIECE_BYTES), Math.ceil(end / PIECE_BYTES))) {
-        piece.missing -= Math.min(end, piece.end) - Math.max(begin, piece.begin);
-        piece.digest = piece.missing === 0 ? digest(piece) : null;
-        await piece.digest;
-      }
-    },
+    wrote,
     async finish() {
-      const digests: Buffer[] = [];
-      for (const piece of pieces) digests.push(await (piece.digest ?? digest(piece)));
-      if (digests.length === 1) return (digests[0] as Buffer).toString("hex");
-      return `${PIECES}${fingerprint(Buffer.concat(digests))}`;
+      if (totalBytes <= PLAIN_BYTES) {
+        const hash = createHash("sha256");
+        await readStretch(file, 0, totalBytes, (bytes) => hash.update(bytes));
+        return hash.digest("hex");
+      }
+      for (let piece = isKnown.indexOf(0); piece >= 0; piece = isKnown.indexOf(0, piece)) {
+        const known = isKnown.indexOf(1, piece);
+        const end = known < 0 ? totalBytes : known * PIECE_BYTES;
+        await readStretch(file, piece * PIECE_BYTES, end, wrote);
+        piece = known < 0 ? count : known;
+      }
+      return `${IN_PIECES}${fingerprint(digests)}`;
     },
   };
 }
