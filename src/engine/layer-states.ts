@@ -39,18 +39,18 @@ export function stackStates(tokens: readonly Float32Array[], layerCount: number)
   });
 }
 
-/** Pieces of memory that states were in, for those of later passes of this thread. */
+/** Memory that states were in, for those of later passes of this thread. */
 const spare: ArrayBuffer[] = [];
-/** As many as are filled, read and on their way at a time. */
+/** One is being filled, one read, and one on its way back. */
 const MOST_SPARE = 3;
-/** Less than this the system has at hand. */
+/** Smaller pieces cost the system little. */
 const WORTH_KEEPING_BYTES = 1 << 20;
-/** What is kept has room for passes of some more tokens than its first. */
+/** Memory that will be kept is larger than its first pass needs, so that it suffices for passes of more tokens, too. */
 const SLACK = 1.25;
 
 /**
- * Room for the states of a pass, in one piece of memory, which has any content: some of it was released after another pass.
- * Fresh memory of this size is a page fault for every 4 KB, and has the garbage collector look through all that lives.
+ * Room for the states of a pass, in one piece of memory. Its content is undefined: it may have been released after another pass.
+ * Fresh memory costs a page fault for every 4 KB, and makes the garbage collector look through the whole heap more often.
  * @returns per layer [N, D]
  */
 export function roomForStates(layerCount: number, tokens: number, hiddenSize: number): LayerStates {
@@ -61,10 +61,9 @@ export function roomForStates(layerCount: number, tokens: number, hiddenSize: nu
 }
 
 function takeMemory(bytes: number): ArrayBuffer {
+  if (bytes < WORTH_KEEPING_BYTES) return new ArrayBuffer(bytes);
   const found = spare.findIndex(({ byteLength }) => byteLength >= bytes);
-  if (bytes < WORTH_KEEPING_BYTES || found < 0)
-    return new ArrayBuffer(bytes < WORTH_KEEPING_BYTES ? bytes : Math.ceil(bytes * SLACK));
-  return spare.splice(found, 1)[0] as ArrayBuffer;
+  return found < 0 ? new ArrayBuffer(Math.ceil(bytes * SLACK)) : (spare.splice(found, 1)[0] as ArrayBuffer);
 }
 
 /** Keeps memory that nothing points into for later passes of this thread. */

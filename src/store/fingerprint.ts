@@ -121,7 +121,9 @@ export function createFingerprint(file: FileHandle, totalBytes: number): Growing
       isKnown[piece] = 1;
     }
   };
+  const isPlain = totalBytes <= PLAIN_BYTES;
   const wrote = (bytes: Uint8Array, at: number): void => {
+    if (isPlain) return; // hashed as a whole at the end
     for (let done = 0; done < bytes.length; ) {
       const piece = Math.floor((at + done) / PIECE_BYTES);
       const size = Math.min((piece + 1) * PIECE_BYTES - (at + done), bytes.length - done);
@@ -132,7 +134,7 @@ export function createFingerprint(file: FileHandle, totalBytes: number): Growing
   return {
     wrote,
     async finish() {
-      if (totalBytes <= PLAIN_BYTES) {
+      if (isPlain) {
         const hash = createHash("sha256");
         await readStretch(file, 0, totalBytes, (bytes) => hash.update(bytes));
         return hash.digest("hex");

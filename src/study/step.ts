@@ -56,7 +56,7 @@ export interface StepResult {
 export interface StepOutcome {
   readonly counts: Readonly<Record<string, number>>;
   readonly warnings: readonly ManifestWarning[];
-  /** Those of outputs, by path, that are known from writing them. */
+  /** By path: fingerprints of outputs that are known from writing them. */
   readonly fingerprints?: ReadonlyMap<string, string>;
 }
 
