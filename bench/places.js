@@ -1,9 +1,10 @@
 // What it costs to read every token instead of four positions, and to train a probe at every step instead of one per answer.
-// npm run bench:places -- [--questions FILE|NAME] [--limit 500] [--runs 2] [--repeats 3] [--layers all] [--model pocket]
-// With --command, whole `sep trace` commands are timed instead, with their workers and the loading of the model.
+// npm run bench:places -- [--questions FILE|NAME] [--limit 500] [--runs 2] [--repeats 3] [--layers all] [--model pocket] [--dtypes float16,float32]
+// With --command, whole `sep trace` commands are timed instead, with their workers and the loading of the model: one after the other, or with
+// --turns SECONDS all at once, each for so long in turn.
 
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -11,6 +12,7 @@ import { parseArgs } from "node:util";
 import { fitProbes, loadModel, openWorkspace, readRuns, traceRuns } from "../dist/index.js";
 import { readStateRowIndex } from "../dist/states/state-index.js";
 import { describeCpu } from "./generate/describe-cpu.js";
+import { timeCommands } from "./places/commands.js";
 
 const { values } = parseArgs({
   options: {
@@ -21,16 +23,16 @@ const { values } = parseArgs({
     model: { type: "string", default: "pocket" },
     layers: { type: "string", default: "all" },
     command: { type: "boolean", default: false },
+    turns: { type: "string", default: "0" },
+    dtypes: { type: "string", default: "float16,float32" },
     out: { type: "string", default: mkdtempSync(join(tmpdir(), "sep-bench-places-")) },
   },
 });
 const MAIN = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
 const FOUR = ["before-generation", "second-to-last", "think-end", "last-token"];
-const KINDS = {
-  four: { positions: FOUR, statesDtype: "float32" },
-  "every-token float16": { positions: [...FOUR, "every-token"], statesDtype: "float16" },
-  "every-token float32": { positions: [...FOUR, "every-token"], statesDtype: "float32" },
-};
+const KINDS = { four: { positions: FOUR, statesDtype: "float32" } };
+for (const statesDtype of values.dtypes.split(","))
+  KINDS[`every-token ${statesDtype}`] = { positions: [...FOUR, "every-token"], statesDtype };
 const layers = values.layers === "all" ? "all" : values.layers.split(",").map(Number);
 
 function sep(...args) {
@@ -60,29 +62,30 @@ async function finish(step) {
 sep("prepare", "--dataset", values.questions, "--ood", "none", "--limit", values.limit);
 sep("generate", "--set", "math", "--model", values.model, "--runs", values.runs, "--max-new-tokens", "160");
 if (values.command) {
-  const walls = Object.fromEntries(Object.keys(KINDS).map((name) => [name, []]));
-  for (let i = 0; i < Number(values.repeats); i++)
-    for (const [name, { positions, statesDtype }] of Object.entries(KINDS)) {
-      // gigabytes take a while to remove
-      rmSync(join(values.out, "artifacts"), { recursive: true, force: true });
-      const begun = performance.now();
-      const options = [
-        "--positions",
-        positions.join(),
-        "--states-dtype",
-        statesDtype,
-        "--layers",
-        values.layers,
-      ];
-      sep("trace", "--set", "math", "--model", values.model, "--force", ...options);
-      walls[name].push((performance.now() - begun) / 1000);
-      console.log(`${name}, run ${i + 1}: ${walls[name][i].toFixed(1)} s`);
-    }
-  console.log(describeCpu());
-  for (const [name, all] of Object.entries(walls))
-    console.log(
-      `sep trace ${name.padEnd(20)} ${median(all).toFixed(1)} s (${(median(all) / median(walls.four)).toFixed(2)}x)`,
+  const commands = Object.entries(KINDS).map(([name, { positions, statesDtype }]) => {
+    const out = join(values.out, name.replace(" ", "-"));
+    cpSync(join(values.out, "data"), join(out, "data"), { recursive: true });
+    const what = `--positions ${positions} --states-dtype ${statesDtype} --layers ${values.layers}`.split(
+      " ",
     );
+    const where = ["--set", "math", "--model", values.model, "--out", out];
+    return { name, out, args: [MAIN, "trace", ...where, ...what, "--force", "--quiet"] };
+  });
+  const done = [];
+  for (let i = 0; i < Number(values.repeats); i++) {
+    // gigabytes take a while to remove
+    for (const { out } of commands) rmSync(join(out, "artifacts"), { recursive: true, force: true });
+    done.push(await timeCommands(commands, Number(values.turns)));
+    console.log(
+      `run ${i + 1}: ${done[i].map(({ name, wallS }) => `${name} ${wallS.toFixed(1)} s`).join(", ")}`,
+    );
+  }
+  console.log(describeCpu());
+  const medianOf = (j, time) => median(done.map((commands) => commands[j][time]));
+  const against = (j, time) =>
+    `${medianOf(j, time).toFixed(1)} s (${(medianOf(j, time) / medianOf(0, time)).toFixed(2)}x)`;
+  for (const [j, { name }] of commands.entries())
+    console.log(`sep trace ${name.padEnd(20)} ${against(j, "wallS")}, CPU ${against(j, "cpuS")}`);
   process.exit();
 }
 const workspace = openWorkspace(values.out);

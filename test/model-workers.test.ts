@@ -70,10 +70,8 @@ describe("startModelWorkers", () => {
       const read = await workers.read([1, 2, 3], answers, { layers: [0, 3] });
       const { [Symbol.dispose]: dispose, ...found } = read;
       expect(found).toEqual(expected);
-      const lengthsOf = () => read.answers.flat().map(({ length }) => length);
-      expect(lengthsOf()).toEqual([2 * model.config.hiddenSize, 2 * model.config.hiddenSize]);
       dispose?.();
-      expect(lengthsOf()).toEqual([0, 0]);
+      expect(read.answers).toEqual([[]]);
     }
   });
 
@@ -99,10 +97,7 @@ describe("startModelWorkers", () => {
       const read = await workers.read([1, 2, 3], answers, { layers });
       expect(read.answers).toEqual(expected.answers);
       read[Symbol.dispose]?.();
-      expected[Symbol.dispose]?.();
-      expect([...read.answers.flat(), ...expected.answers.flat()].every(({ length }) => length === 0)).toBe(
-        true,
-      );
+      expect(read.answers.flat()).toEqual([]);
     }
   });
 

@@ -1,6 +1,6 @@
 import { extendRows } from "../engine/generate/extend-rows.ts";
 import type { LanguageModel } from "../engine/language-model.ts";
-import { type LayerStates, releaseStates, stackStates } from "../engine/layer-states.ts";
+import { type LayerStates, stackStates } from "../engine/layer-states.ts";
 import { emptyKvBlock } from "../engine/session/kv-block.ts";
 import type { AnswerToTrace, ReadStatesOptions, TracedAnswers } from "./state-backend.ts";
 
@@ -37,11 +37,7 @@ export async function traceAnswers(
       traced[position] = residuals.map((states) => states.subarray(from, end * config.hiddenSize));
     }
   }
-  return {
-    beforeGeneration: residual as Float32Array,
-    answers: traced,
-    [Symbol.dispose]: () => releaseStates(traced.flat()),
-  };
+  return { beforeGeneration: residual as Float32Array, answers: traced };
 }
 
 /** Answers of like length together, so that little is padded; those with nothing to read are left out. */

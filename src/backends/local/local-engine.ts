@@ -6,18 +6,13 @@ import { generate, sampleAnswers } from "../../engine/generate/generate.ts";
 import { readAnswer } from "../../engine/generate/read-answer.ts";
 import { sampleWithStates } from "../../engine/generate/sample-with-states.ts";
 import type { LanguageModel } from "../../engine/language-model.ts";
-import { memoryOf } from "../../engine/layer-states.ts";
-import {
-  canStartWorkers,
-  giveBack,
-  startWorkerThreads,
-  workerFile,
-} from "../../engine/runtime/worker-threads-node.ts";
+import { canStartWorkers, startWorkerThreads, workerFile } from "../../engine/runtime/worker-threads-node.ts";
 import type { Prompt } from "../../engine/tokenizer/build-prompt.ts";
 import type { AnswerSampler } from "../../samples/answer-backend.ts";
 import type { StateReader, TracedAnswers } from "../../states/state-backend.ts";
 import { traceAnswers } from "../../states/trace-answers.ts";
 import type { LiveModel } from "../live-model.ts";
+import { returnStates } from "./shared-states.ts";
 
 /** Samples answers and reads states; `generate` and `readAnswer` do so token by token. */
 interface LocalEngine extends AnswerSampler, StateReader {
@@ -178,7 +173,7 @@ export async function startModelWorkers(
     async read(promptIds, answers, { signal, ...options }) {
       const job: ModelJob = { kind: "read", job: [promptIds, answers, options] };
       const traced = (await threads.submit(job, { signal })) as TracedAnswers;
-      return { ...traced, [Symbol.dispose]: () => giveBack(memoryOf(traced.answers.flat())) };
+      return { ...traced, [Symbol.dispose]: () => returnStates(traced.answers) };
     },
     generate: (prompt, { signal, ...options }) =>
       threads.stream(

@@ -1,4 +1,4 @@
-import { type LayerStates, releaseStates, roomForStates } from "../layer-states.ts";
+import type { LayerStates } from "../layer-states.ts";
 import type { DecoderSession } from "../session/decoder-session.ts";
 import { appendKv, createKvStepRoom, type KvBlock } from "../session/kv-block.ts";
 import type { TokenSums } from "../session/vocabulary.ts";
@@ -107,15 +107,15 @@ export async function extendRows(
       residuals = pass.residuals; // one pass had all places
       finalNorms = pass.finalNorm;
     } else if (toTrace.length > 0) {
+      const makeRoom = (): Float32Array => new Float32Array(trace.length * hiddenSize);
       const place = (from: Float32Array, to: Float32Array): void => {
         for (const [i, { index }] of toTrace.entries())
           to.set(from.subarray(i * hiddenSize, (i + 1) * hiddenSize), index * hiddenSize);
       };
-      if (residuals.length === 0) residuals = roomForStates(layers.length, trace.length, hiddenSize);
+      if (residuals.length === 0) residuals = layers.map(makeRoom);
       for (const [l, residual] of pass.residuals.entries()) place(residual, residuals[l] as Float32Array);
-      releaseStates(pass.residuals);
       if (pass.finalNorm !== null) {
-        finalNorms ??= new Float32Array(trace.length * hiddenSize);
+        finalNorms ??= makeRoom();
         place(pass.finalNorm, finalNorms);
       }
     }

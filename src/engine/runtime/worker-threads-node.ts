@@ -3,7 +3,7 @@ import { parentPort, Worker } from "node:worker_threads";
 import { SepError, type SepErrorCode } from "../../errors.ts";
 
 // onnxruntime's Node binding runs a pass on the thread that asks for it, so work is done in parallel only on threads of
-// our own. Jobs go out and results come back by structured clone, except for memory that is handed over.
+// our own. Jobs go out and results come back by structured clone, except for shared memory.
 
 /** Threads that do as many jobs at a time as they have room for; more jobs wait, in their order, for the first room. */
 interface WorkerThreads<Job, Result> extends AsyncDisposable {
@@ -36,7 +36,7 @@ const SHARE_WORTH_WAITING = 0.25;
 type Request =
   | { readonly id: number; readonly kind: "job"; readonly job: unknown }
   | { readonly id: number; readonly kind: "abort" }
-  | { readonly kind: "memory"; readonly memory: readonly ArrayBuffer[] }
+  | { readonly kind: "memory"; readonly memory: readonly SharedArrayBuffer[] }
   | { readonly kind: "end" };
 type Response =
   | { readonly id: number; readonly kind: "event"; readonly event: unknown }
@@ -44,8 +44,8 @@ type Response =
       readonly id: number;
       readonly kind: "done";
       readonly result: unknown;
-      /** Of the result, handed over. */
-      readonly memory: readonly ArrayBuffer[];
+      /** Of the result, lent. */
+      readonly memory: readonly SharedArrayBuffer[];
     }
   | { readonly id: number; readonly kind: "failed"; readonly error: PackedError };
 
@@ -180,25 +180,22 @@ export function startWorkerThreads<Job, Result>(
   };
 }
 
-const handedOver = new WeakMap<object, readonly ArrayBuffer[]>();
-const givers = new WeakMap<ArrayBuffer, Worker>();
+const lent = new WeakMap<object, readonly SharedArrayBuffer[]>();
+const lenders = new WeakMap<SharedArrayBuffer, Worker>();
 
 /**
- * Has the memory of a job's result go to the parent's thread instead of a copy of it.
- * @param memory that nothing here will read again, unless it is given back
+ * Says which memory of a job's result the parent may give back.
+ * @param memory that nothing here will read or write until then
  */
-export function handOver<Result extends object>(result: Result, memory: readonly ArrayBuffer[]): Result {
-  handedOver.set(result, memory);
+export function lend<Result extends object>(result: Result, memory: readonly SharedArrayBuffer[]): Result {
+  lent.set(result, memory);
   return result;
 }
 
-/**
- * Gives memory that a job's result came in back to its thread, which uses it again. Arrays in it are empty then. Left to the
- * garbage collector, every twenty megabytes or so have it look through all that lives in this thread.
- */
-export function giveBack(memory: readonly ArrayBuffer[]): void {
+/** Gives memory that a job's result came in back to its thread, which uses it again. */
+export function giveBack(memory: readonly SharedArrayBuffer[]): void {
   for (const each of memory)
-    givers.get(each)?.postMessage({ kind: "memory", memory: [each] } satisfies Request, [each]);
+    lenders.get(each)?.postMessage({ kind: "memory", memory: [each] } satisfies Request);
 }
 
 /**
@@ -207,7 +204,7 @@ export function giveBack(memory: readonly ArrayBuffer[]): void {
  */
 export function serveJobs<Job>(
   run: (job: Job, signal: AbortSignal) => Promise<unknown> | AsyncGenerator<unknown, unknown>,
-  takeBack: (memory: readonly ArrayBuffer[]) => void = () => undefined,
+  takeBack: (memory: readonly SharedArrayBuffer[]) => void = () => undefined,
 ): void {
   const port = parentPort;
   if (port === null) throw new Error("serveJobs runs in a worker thread only.");
@@ -226,8 +223,8 @@ export function serveJobs<Job>(
       const send = (event: unknown): void =>
         port.postMessage({ id: request.id, kind: "event", event } satisfies Response);
       const result = await ("then" in running ? running : forward(running, send));
-      const memory = handedOver.get(result as object) ?? [];
-      port.postMessage({ id: request.id, kind: "done", result, memory } satisfies Response, [...memory]);
+      const memory = lent.get(result as object) ?? [];
+      port.postMessage({ id: request.id, kind: "done", result, memory } satisfies Response);
     } catch (error) {
       port.postMessage({ id: request.id, kind: "failed", error: packError(error) } satisfies Response);
     } finally {
@@ -275,7 +272,7 @@ function startThread(file: URL, setup: unknown): Thread {
     if (answer.kind === "event") return void job?.receive(answer.event);
     waiting.delete(id);
     if (answer.kind === "failed") return void job?.reject(unpackError(answer.error));
-    for (const each of answer.memory) givers.set(each, worker);
+    for (const each of answer.memory) lenders.set(each, worker);
     job?.resolve(answer.result);
   };
   const failAll = (error: Error): void => {

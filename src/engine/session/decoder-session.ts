@@ -2,9 +2,9 @@ import { SepError } from "../../errors.ts";
 import type { DecoderConfig } from "../graph/decoder-config.ts";
 import { DECODER_TENSORS as names } from "../graph/decoder-tensors.ts";
 import type { StoredWeight } from "../graph/weights.ts";
-import { type LayerStates, roomForStates } from "../layer-states.ts";
+import type { LayerStates } from "../layer-states.ts";
 import { blameDevice, type DeviceName, requireContent } from "../runtime/device.ts";
-import { floatTensor, type GraphModel, type Runtime, readFloats, type Tensor } from "../runtime/runtime.ts";
+import { type GraphModel, type Runtime, readFloats, type Tensor } from "../runtime/runtime.ts";
 import {
   createDecoderFeeds,
   type DecoderPass,
@@ -120,19 +120,13 @@ function requirePositions({ maxPositions, modelType }: DecoderConfig, needed: nu
 function outputTensors(config: DecoderConfig, pass: DecoderPass): Record<string, Tensor | null> {
   const wanted: string[] = pass.logitRows.length > 0 ? [...VOCABULARY_OUTPUTS] : [];
   if (readsWholeLogits(pass)) wanted.push(names.logits);
-  const shape = [pass.traceRows.length, config.hiddenSize] as const;
-  const traced = shape[0] > 0 ? pass.layers : [];
-  const states = roomForStates(traced.length, ...shape);
-  if (shape[0] > 0 && pass.finalNorm) wanted.push(names.finalNorm);
+  // not written into arrays of ours: onnxruntime's Node binding makes a copy of each output in any case
+  if (pass.traceRows.length > 0) {
+    wanted.push(...pass.layers.map(names.residual));
+    if (pass.finalNorm) wanted.push(names.finalNorm);
+  }
   return {
     ...Object.fromEntries(wanted.map((name) => [name, null])),
-    // every token's states may be hundreds of megabytes, which the runtime would copy once more
-    ...Object.fromEntries(
-      traced.map((layer, index) => [
-        names.residual(layer),
-        floatTensor(states[index] as Float32Array, shape),
-      ]),
-    ),
     ...(pass.kv === null ? {} : kvOutputs(config, pass.kv)),
   };
 }
