@@ -14,10 +14,10 @@ import {
 } from "./machine-checks.ts";
 
 describe("checkNode", () => {
-  it.each([["20.19.0"], ["20.20.2"], ["22.0.0"], ["24.1.0"]])("accepts %s", (version) => {
+  it.each([["20.19.0"], ["20.20.2"], ["22.2.0"], ["24.1.0"]])("accepts %s", (version) => {
     expect(checkNode(version).status).toBe("ok");
   });
-  it.each([["20.18.3"], ["18.20.0"]])("refuses %s", (version) => {
+  it.each([["20.18.3"], ["18.20.0"], ["21.7.3"], ["22.1.0"]])("refuses %s", (version) => {
     expect(checkNode(version)).toMatchObject({ status: "broken", advice: expect.stringContaining("20.19") });
   });
 });

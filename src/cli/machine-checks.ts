@@ -16,11 +16,10 @@ import { ortNode } from "../engine/runtime/ort-node.ts";
 import { fileExists } from "../store/read-file.ts";
 import { formatGigabytes } from "../text/format-numbers.ts";
 
-/** Node's version against the one that package.json asks for. */
+/** Node's version against package.json's "engines". */
 export function checkNode(version: string = process.versions.node): Check {
   const [major = 0, minor = 0] = version.split(".").map(Number);
-  const [wantedMajor, wantedMinor] = OLDEST_NODE;
-  const isNewEnough = major > wantedMajor || (major === wantedMajor && minor >= wantedMinor);
+  const isNewEnough = (major === 20 && minor >= 19) || (major === 22 && minor >= 2) || major > 22;
   return {
     name: "node",
     detail: `${version} on ${process.platform} ${process.arch}`,
@@ -28,7 +27,7 @@ export function checkNode(version: string = process.versions.node): Check {
       ? { status: "ok" }
       : {
           status: "broken",
-          advice: `Install Node ${wantedMajor}.${wantedMinor} or newer from https://nodejs.org.`,
+          advice: "Install Node 20.19, or 22.2 or newer, from https://nodejs.org.",
         }),
   };
 }
@@ -122,8 +121,6 @@ async function nearestExisting(path: string): Promise<string> {
   return parent === path || (await fileExists(path)) ? path : nearestExisting(parent);
 }
 
-/** As in package.json's "engines". */
-const OLDEST_NODE = [20, 19] as const;
 /** The bound on memory that the embedded model's run keeps; its files are smaller. */
 const RUN_BYTES = 1e9;
 
