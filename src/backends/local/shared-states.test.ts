@@ -1,8 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { createSharedMemory, returnStates, shareStates } from "./shared-states.ts";
 
-const layersOf = (...numbers: number[][]): Float32Array[] =>
-  numbers.map((each) => Float32Array.from(each));
+const layersOf = (...numbers: number[][]): Float32Array[] => numbers.map((each) => Float32Array.from(each));
 
 describe("shared states", () => {
   it("are copies, side by side in one piece of memory", () => {
