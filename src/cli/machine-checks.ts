@@ -27,7 +27,7 @@ export function checkNode(version: string = process.versions.node): Check {
       ? { status: "ok" }
       : {
           status: "broken",
-          advice: "Install Node 20.19, or 22.2 or newer, from https://nodejs.org.",
+          advice: "Install Node 20.19+ or 22.2+ from https://nodejs.org.",
         }),
   };
 }

@@ -55,7 +55,10 @@ export interface AnswerToTrace {
   readonly indices: readonly number[];
 }
 
-/** Whoever disposes of it frees the memory of its arrays ahead of the garbage collector, where the backend can, and reads them no more. */
+/**
+ * Disposing of it frees the memory of its arrays ahead of the garbage collector, where the backend can. They must not be read
+ * after that.
+ */
 export interface TracedAnswers extends Partial<Disposable> {
   /** [layers, D] at the prompt's last token. */
   readonly beforeGeneration: Float32Array;

@@ -78,8 +78,8 @@ const IN_PIECES = "64KiB-crc32:";
 
 /**
  * What a manifest knows a file by: its SHA-256, lower-case hex. For a file of more than 16 MiB, `64KiB-crc32:` and the SHA-256
- * of the CRC-32s of its pieces of 64 KiB, each as four bytes, the highest first: these can be computed in any order, as the file
- * is filled, and several times as fast. Fingerprints tell files apart; they keep nobody from changing a file and its manifest.
+ * of the CRC-32s of its pieces of 64 KiB, as big-endian numbers of four bytes: these can be computed in any order, as the
+ * file is filled, and several times as fast. Fingerprints tell files apart; they keep nobody from changing a file and its manifest.
  */
 export async function fingerprintFile(path: string): Promise<string> {
   try {
@@ -92,7 +92,7 @@ export async function fingerprintFile(path: string): Promise<string> {
 
 /** The fingerprint of a file of known size that is filled in any order. */
 export interface GrowingFingerprint {
-  /** To be called after each write. Takes account of pieces that are written from their beginning to their end, in one go or several. */
+  /** To be called after each write. Computes the checksums of pieces that are written from beginning to end, in one call or several. */
   wrote(bytes: Uint8Array, at: number): void;
   /** @returns {@link fingerprintFile}; reads the pieces that were written in another order */
   finish(): Promise<string>;
@@ -103,7 +103,6 @@ export function createFingerprint(file: FileHandle, totalBytes: number): Growing
   const checksums = new Uint32Array(count);
   /** Of each piece, how many bytes its checksum is of. */
   const done = new Uint32Array(count);
-  const sizeOf = (piece: number): number => Math.min(PIECE_BYTES, totalBytes - piece * PIECE_BYTES);
 
   /** @param from of the bytes, within the piece */
   const add = (piece: number, bytes: Uint8Array, from: number): void => {
@@ -126,12 +125,13 @@ export function createFingerprint(file: FileHandle, totalBytes: number): Growing
   return {
     wrote,
     async finish() {
-      const hash = createHash("sha256");
       if (isPlain) {
+        const hash = createHash("sha256");
         await readStretch(file, 0, totalBytes, (bytes) => hash.update(bytes));
         return hash.digest("hex");
       }
-      const isDone = (piece: number): boolean => done[piece] === sizeOf(piece);
+      const isDone = (piece: number): boolean =>
+        done[piece] === Math.min(PIECE_BYTES, totalBytes - piece * PIECE_BYTES);
       for (let piece = 0; piece < count; piece++) {
         const first = piece;
         while (piece < count && !isDone(piece)) piece++;
@@ -140,7 +140,7 @@ export function createFingerprint(file: FileHandle, totalBytes: number): Growing
       }
       const bytes = Buffer.alloc(4 * count);
       for (const [piece, checksum] of checksums.entries()) bytes.writeUInt32BE(checksum, 4 * piece);
-      return `${IN_PIECES}${hash.update(bytes).digest("hex")}`;
+      return `${IN_PIECES}${fingerprint(bytes)}`;
     },
   };
 }

@@ -33,7 +33,7 @@ async function read(
     signal,
   });
   const { copy, memory } = shareStates(states, shared);
-  return lend({ beforeGeneration, answers: copy }, [memory]);
+  return lend({ beforeGeneration, answers: copy }, memory);
 }
 
 async function* stream(

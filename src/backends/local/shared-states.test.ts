@@ -26,12 +26,13 @@ describe("shared memory", () => {
     const shared = createSharedMemory();
     const [small, large] = [shared.take(100), shared.take(1000)];
     expect(small.byteLength).toBeGreaterThanOrEqual(100);
-    shared.keep([large, small]);
+    shared.keep(large);
+    shared.keep(small);
     expect(shared.take(90)).toBe(small);
     expect(shared.take(90)).toBe(large);
     const fresh = shared.take(90);
     expect([small, large]).not.toContain(fresh);
-    shared.keep([small]);
+    shared.keep(small);
     expect(shared.take(10_000)).not.toBe(small);
     expect(shared.take(100)).toBe(small);
   });
@@ -39,7 +40,7 @@ describe("shared memory", () => {
   it("is let go of when there is much more than is in use at a time", () => {
     const shared = createSharedMemory();
     const pieces = Array.from({ length: 9 }, (_, i) => shared.take(100 * (i + 1)));
-    shared.keep(pieces);
+    for (const piece of pieces) shared.keep(piece);
     const again = pieces.map(() => shared.take(1));
     expect(again.filter((piece) => pieces.includes(piece))).toEqual(pieces.slice(-3));
   });

@@ -6,10 +6,10 @@ import { giveBack } from "../../engine/runtime/worker-threads-node.ts";
 
 /** Pieces of shared memory that are used again and again. */
 interface SharedMemory {
-  /** At least so many bytes. Their content is undefined: it may be that of an earlier use. */
+  /** A piece of at least so many bytes. Its content is undefined: it may be that of an earlier use. */
   take(bytes: number): SharedArrayBuffer;
-  /** Keeps pieces that nothing will read or write any more. */
-  keep(memory: readonly SharedArrayBuffer[]): void;
+  /** Keeps a piece that nothing will read or write any more. */
+  keep(piece: SharedArrayBuffer): void;
 }
 
 /** One is being filled, one read, and one on its way back. */
@@ -25,8 +25,8 @@ export function createSharedMemory(): SharedMemory {
       if (found < 0) return new SharedArrayBuffer(Math.ceil(SLACK * bytes));
       return spare.splice(found, 1)[0] as SharedArrayBuffer;
     },
-    keep(memory) {
-      spare.push(...memory);
+    keep(piece) {
+      spare.push(piece);
       // the smallest in front, which is taken first where it suffices and dropped first
       spare.sort((a, b) => a.byteLength - b.byteLength);
       spare.splice(0, spare.length - MOST_SPARE);
@@ -52,6 +52,7 @@ export function shareStates(
 
 /** Gives the memory of states back to the worker that shared them, and empties their lists: nobody finds later states in them. */
 export function returnStates(states: readonly LayerStates[]): void {
-  giveBack([...new Set(states.flat().map(({ buffer }) => buffer as SharedArrayBuffer))]);
+  for (const memory of new Set(states.flat().map(({ buffer }) => buffer)))
+    giveBack(memory as SharedArrayBuffer);
   for (const layers of states) (layers as Float32Array[]).length = 0;
 }

@@ -36,7 +36,7 @@ const SHARE_WORTH_WAITING = 0.25;
 type Request =
   | { readonly id: number; readonly kind: "job"; readonly job: unknown }
   | { readonly id: number; readonly kind: "abort" }
-  | { readonly kind: "memory"; readonly memory: readonly SharedArrayBuffer[] }
+  | { readonly kind: "memory"; readonly memory: SharedArrayBuffer }
   | { readonly kind: "end" };
 type Response =
   | { readonly id: number; readonly kind: "event"; readonly event: unknown }
@@ -45,7 +45,7 @@ type Response =
       readonly kind: "done";
       readonly result: unknown;
       /** Of the result, lent. */
-      readonly memory: readonly SharedArrayBuffer[];
+      readonly memory: SharedArrayBuffer | undefined;
     }
   | { readonly id: number; readonly kind: "failed"; readonly error: PackedError };
 
@@ -180,22 +180,21 @@ export function startWorkerThreads<Job, Result>(
   };
 }
 
-const lent = new WeakMap<object, readonly SharedArrayBuffer[]>();
+const lent = new WeakMap<object, SharedArrayBuffer>();
 const lenders = new WeakMap<SharedArrayBuffer, Worker>();
 
 /**
- * Says which memory of a job's result the parent may give back.
+ * Says that the parent may give back the memory of a job's result.
  * @param memory that nothing here will read or write until then
  */
-export function lend<Result extends object>(result: Result, memory: readonly SharedArrayBuffer[]): Result {
+export function lend<Result extends object>(result: Result, memory: SharedArrayBuffer): Result {
   lent.set(result, memory);
   return result;
 }
 
 /** Gives memory that a job's result came in back to its thread, which uses it again. */
-export function giveBack(memory: readonly SharedArrayBuffer[]): void {
-  for (const each of memory)
-    lenders.get(each)?.postMessage({ kind: "memory", memory: [each] } satisfies Request);
+export function giveBack(memory: SharedArrayBuffer): void {
+  lenders.get(memory)?.postMessage({ kind: "memory", memory } satisfies Request);
 }
 
 /**
@@ -204,7 +203,7 @@ export function giveBack(memory: readonly SharedArrayBuffer[]): void {
  */
 export function serveJobs<Job>(
   run: (job: Job, signal: AbortSignal) => Promise<unknown> | AsyncGenerator<unknown, unknown>,
-  takeBack: (memory: readonly SharedArrayBuffer[]) => void = () => undefined,
+  takeBack: (memory: SharedArrayBuffer) => void = () => undefined,
 ): void {
   const port = parentPort;
   if (port === null) throw new Error("serveJobs runs in a worker thread only.");
@@ -223,7 +222,7 @@ export function serveJobs<Job>(
       const send = (event: unknown): void =>
         port.postMessage({ id: request.id, kind: "event", event } satisfies Response);
       const result = await ("then" in running ? running : forward(running, send));
-      const memory = lent.get(result as object) ?? [];
+      const memory = lent.get(result as object);
       port.postMessage({ id: request.id, kind: "done", result, memory } satisfies Response);
     } catch (error) {
       port.postMessage({ id: request.id, kind: "failed", error: packError(error) } satisfies Response);
@@ -272,7 +271,7 @@ function startThread(file: URL, setup: unknown): Thread {
     if (answer.kind === "event") return void job?.receive(answer.event);
     waiting.delete(id);
     if (answer.kind === "failed") return void job?.reject(unpackError(answer.error));
-    for (const each of answer.memory) lenders.set(each, worker);
+    if (answer.memory !== undefined) lenders.set(answer.memory, worker);
     job?.resolve(answer.result);
   };
   const failAll = (error: Error): void => {
