@@ -137,7 +137,7 @@ describe("what a file system refuses", () => {
     }
   });
 
-  eachSampled<[number]>([[24], [64], [160]])("too many open files, of a limit of %d", async (limit) => {
+  eachSampled<[number]>([[24], [64], [144]])("too many open files, of a limit of %d", async (limit) => {
     const script = `ulimit -n ${limit}; exec "$0" "$@"`;
     const ended = await run("sh", [
       "-c",

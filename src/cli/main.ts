@@ -65,9 +65,22 @@ async function run(): Promise<number> {
   });
 }
 
-/** An installation that was interrupted, or is for another platform, lacks what the program itself is loaded from. */
+/** Files that are open at once while the program's own modules are loaded: 200 on Linux, and some room. */
+const FILES_OF_LOADING = 256;
+
+/**
+ * An installation that was interrupted, or is for another platform, lacks what the program itself is loaded from. So it
+ * seems where Node may open too few files: a `package.json` that it cannot open counts as missing.
+ */
 function explainUnloaded(cause: unknown): unknown {
   if (!(cause instanceof Error) || cause instanceof SepError) return cause;
+  const limit = openFilesLimit();
+  if (limit < FILES_OF_LOADING)
+    return new SepError(
+      "too-many-open-files",
+      `Too many files are open; this process may open ${limit} at once, and ${FILES_OF_LOADING} are needed to load the program. Raise the limit, for example with \`ulimit -n 4096\`, and run the same command again.`,
+      { cause },
+    );
   const { code } = cause as NodeJS.ErrnoException;
   if (!["ERR_MODULE_NOT_FOUND", "MODULE_NOT_FOUND", "ERR_DLOPEN_FAILED"].includes(code ?? "")) return cause;
   const [problem] = cause.message.split("\n");
@@ -76,6 +89,14 @@ function explainUnloaded(cause: unknown): unknown {
     `This installation is incomplete or for another platform: ${problem}. Install it again with \`npm install --ignore-scripts semantic-entropy-probes\`; onnxruntime-node has builds for Linux with glibc, macOS and Windows.`,
     { cause },
   );
+}
+
+/** The most files that this process may have open, where the system has such a limit. */
+function openFilesLimit(): number {
+  const { userLimits } = process.report.getReport() as {
+    userLimits?: { open_files?: { soft: number | string } };
+  };
+  return Number.parseInt(String(userLimits?.open_files?.soft), 10) || Number.POSITIVE_INFINITY;
 }
 
 // The command waits for a promise that nothing can settle any more; Node alone would exit with status 13 and no message.
