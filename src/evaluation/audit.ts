@@ -92,14 +92,14 @@ function compareAtMoment(study: AuditedStudy): string {
   }
   const shown = `AUROC ${formatNumber(own.auc, 2)} (95% ${formatInterval(own.auc_intervals)})`;
   if ((own.permutation?.p_value ?? 1) >= LEVEL)
-    return `${capitalise(name)} cannot be told from chance on ${test.counts.questions} test questions: ${shown}.`;
+    return `${capitalise(name)} is not shown to be better than chance on ${test.counts.questions} test questions: ${shown}.`;
   if (best === null)
     return `${capitalise(name)} finds wrong answers, ${shown}; there is no score to compare it with.`;
   const isBest = rivals.every(
     ({ auc_difference, p_value_holm }) => (p_value_holm ?? 1) < LEVEL && auc_difference.estimate > 0,
   );
   return isBest
-    ? `${capitalise(name)} beats every score without hidden states. The strongest is ${SCORE_INFO[best.second].phrase}: ${against(best, study, "first")}.`
+    ? `${capitalise(name)} beats every score without hidden states that is known ${BY[moment]}. The strongest is ${SCORE_INFO[best.second].phrase}: ${against(best, study, "first")}.`
     : `${capitalise(name)} is not shown to differ from ${SCORE_INFO[best.second].phrase}: ${against(best, study, "first")}.`;
 }
 
@@ -142,12 +142,12 @@ function describeAddition({ probe, moment, test }: AuditedStudy): string[] {
   const added = test.added_value[probe];
   if (added === null || added.p_value === null) return [];
   const p = formatPEquation(added.p_value, added.permutations);
-  const others = `what is known ${BY[moment]} without hidden states`;
+  const others = `what is known without hidden states ${BY[moment]}`;
   return added.p_value < LEVEL && added.deviance_reduction > 0
     ? [
         `${capitalise(SCORE_INFO[probe].phrase)} adds to ${others}: together the AUROC is ${formatNumber(added.auc_with, 2)} instead of ${formatNumber(added.auc_without, 2)}, and the deviance ${formatPercent(added.deviance_reduction, 1)} lower (${p}).`,
       ]
-    : [`${capitalise(SCORE_INFO[probe].phrase)} adds nothing that can be shown to ${others} (${p}).`];
+    : [`${capitalise(SCORE_INFO[probe].phrase)} is not shown to add anything to ${others} (${p}).`];
 }
 
 const BY = {

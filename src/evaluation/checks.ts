@@ -105,12 +105,12 @@ function checkBaselines({ probe, moment, test }: AuditedStudy): Finding {
   if (worse.length === rivals.length)
     return {
       status: "good",
-      finding: `${name} is better than each of ${rivals.length} scores without hidden states.`,
+      finding: `${name} is better than ${rivals.length === 1 ? SCORE_INFO[rivals[0]!.second].phrase : `all ${rivals.length} scores without hidden states that are known by then`}.`,
     };
   const open = rivals.filter((rival) => !isAhead(rival));
   return {
     status: "unsure",
-    finding: `Better than ${worse.length} of ${rivals.length}; no difference is shown to ${listPhrases(open)}.`,
+    finding: `Better than ${worse.length} of ${rivals.length} scores; not shown to differ from ${listPhrases(open)}.`,
   };
 }
 
@@ -121,8 +121,11 @@ function listPhrases(comparisons: readonly PairedComparison<ScoreName>[]): strin
   const shown = phrases.slice(0, MOST_NAMED);
   const rest = phrases.length - shown.length;
   if (rest > 0) return `${shown.join(", ")} and ${rest} more`;
-  return shown.length > 1 ? `${shown.slice(0, -1).join(", ")} and ${shown.at(-1)}` : shown.join("");
+  return joinPhrases(shown);
 }
+
+const joinPhrases = (phrases: readonly string[]): string =>
+  phrases.length > 1 ? `${phrases.slice(0, -1).join(", ")} and ${phrases.at(-1)}` : phrases.join("");
 
 /** So that a finding stays a sentence; the tables have them all. */
 const MOST_NAMED = 2;
@@ -135,9 +138,9 @@ function checkAddedValue({ probe, test }: AuditedStudy): Finding {
   if (added.p_value < LEVEL && added.deviance_reduction > 0)
     return {
       status: "good",
-      finding: `With it the deviance is ${formatPercent(added.deviance_reduction, 1)} lower, and the AUROC ${formatNumber(added.auc_with, 2)} instead of ${formatNumber(added.auc_without, 2)} (out of fold, ${p}).`,
+      finding: `With it, the deviance is ${formatPercent(added.deviance_reduction, 1)} lower, and the AUROC ${formatNumber(added.auc_with, 2)} instead of ${formatNumber(added.auc_without, 2)} (out of fold, ${p}).`,
     };
-  return { status: "unsure", finding: `Nothing that can be shown (${p}).` };
+  return { status: "unsure", finding: `Not shown (${p}).` };
 }
 
 /** Scores of the form of question or answer alone. */
@@ -176,14 +179,16 @@ function checkShortcuts({ test, sharedQuestions }: AuditedStudy): Finding {
   if (found.length === 0)
     return {
       status: "good",
-      finding: "Neither lengths nor texts alone tell wrong answers, and no question is on both sides.",
+      finding:
+        "Neither lengths nor texts find wrong answers by themselves, and no question is on both sides of the split.",
     };
   const named = found.map(
     (name) => `${SCORE_INFO[name].phrase} (AUROC ${formatNumber(test.scores[name].auc, 2)})`,
   );
+  const [verb, object] = found.length === 1 ? ["finds", "itself"] : ["find", "themselves"];
   return {
     status: "unsure",
-    finding: `${capitalise(named.join(", "))} alone ${found.length === 1 ? "tells" : "tell"} wrong answers. A probe may ride on it; see what it adds.`,
+    finding: `${capitalise(joinPhrases(named))} ${verb} wrong answers by ${object}. A probe may rely on ${found.length === 1 ? "it" : "them"}; see what it adds.`,
   };
 }
 
@@ -192,9 +197,9 @@ function checkTransfer({ probe, test, ood }: AuditedStudy): Finding {
   const [here, there] = [test.scores[probe], ood.scores[probe]];
   if (here.auc === null || there.auc === null)
     return { status: "unknown", finding: "A split lacks right or wrong answers." };
-  const shown = `AUROC ${formatNumber(there.auc, 2)} (95% ${formatInterval(there.auc_intervals)}) against ${formatNumber(here.auc, 2)}`;
+  const shown = `AUROC ${formatNumber(there.auc, 2)} (95% ${formatInterval(there.auc_intervals)}) against ${formatNumber(here.auc, 2)} on test questions`;
   if ((there.permutation?.p_value ?? 1) >= LEVEL)
-    return { status: "bad", finding: `No: ${shown}; it cannot be told from chance there.` };
+    return { status: "bad", finding: `No: ${shown}; it is not shown to be better than chance.` };
   const loss = here.auc - there.auc;
   const error = Math.hypot(standardError(here), standardError(there));
   const [low, high] = [loss - NORMAL_95 * error, loss + NORMAL_95 * error];
@@ -293,8 +298,8 @@ function describeBroken(
   const own = achieved[split];
   if (own === undefined || judgePromise(decision, split) !== "missed") return null;
   return kind === "risk"
-    ? `${formatPercent(own.risk.estimate, 1)} of the answers were given and wrong (at most ${formatPercent(target, 1)} wanted)`
-    : `${formatPercent(own.coverage.estimate, 1)} of the answers were given (at least ${formatPercent(target, 1)} wanted)`;
+    ? `${formatPercent(own.risk.estimate, 1)} of the answers were given and wrong (target: at most ${formatPercent(target, 1)})`
+    : `${formatPercent(own.coverage.estimate, 1)} of the answers were given (target: at least ${formatPercent(target, 1)})`;
 }
 
 /** The smallest AUROC that a study of this size shows in four of five cases: below, it can find weak scores; above, only strong ones. */
@@ -309,10 +314,11 @@ function checkQuestions({ test }: AuditedStudy): Finding {
       status: "bad",
       finding: `The answers to the ${count} test questions are all right or all wrong.`,
     };
-  const shown = `${count} test questions show an AUROC of ${smallest === null ? "no size" : `${formatNumber(smallest, 2)} or more`} in ${formatPercent(test.power.power)} of studies.`;
+  const found = smallest === null ? "no AUROC" : `an AUROC of ${formatNumber(smallest, 2)} or more`;
+  const shown = `with ${count} test questions, ${found} would be significant in ${formatPercent(test.power.power)} of studies.`;
   if (count < FEW_QUESTIONS || smallest === null || smallest > STRONG_AUROC)
     return { status: "bad", finding: `No: ${shown}` };
-  return { status: smallest > WEAK_AUROC ? "unsure" : "good", finding: shown };
+  return { status: smallest > WEAK_AUROC ? "unsure" : "good", finding: capitalise(shown) };
 }
 
 /** A sentence's beginning. */

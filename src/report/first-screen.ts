@@ -74,7 +74,7 @@ const spellDate = (date: string): string =>
 
 const SIGNS: Readonly<Record<AuditCheck["status"], readonly [sign: string, word: string]>> = {
   good: ["✓", "yes"],
-  unsure: ["!", "not shown"],
+  unsure: ["!", "with caution"],
   bad: ["✗", "no"],
   unknown: ["–", "not known"],
 };

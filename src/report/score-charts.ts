@@ -13,7 +13,7 @@ type ForestRow =
   | { readonly at: number; readonly score: ScoreName };
 
 const ROW_HEIGHT = 21;
-const FOREST_LEFT = 168;
+const FOREST_LEFT = 184;
 const FOREST_RIGHT = 76;
 
 /** Every score's AUROC with its interval, in and out of distribution, by when it is known. */
@@ -111,7 +111,7 @@ export function makeForestFigure(evaluation: ProbeEval): Figure {
         });
   return {
     name: "scores",
-    title: "Every score, in and out of distribution",
+    title: splits.length < 2 ? "Every score" : "Every score, in and out of distribution",
     heading: "AUROC of every score at finding wrong answers",
     chart,
     empty: "No score has both right and wrong answers.",
