@@ -3,6 +3,7 @@ import { DURING, fillScores } from "../../test/fakes/fill-scores.ts";
 import { auditStudy } from "../evaluation/audit.ts";
 import { evaluateSplit, type SplitScores } from "../evaluation/evaluate-split.ts";
 import type { ProbeEval } from "../evaluation/probe-eval.ts";
+import { wordsOfRows } from "../evaluation/row-words.ts";
 import { describeEvaluation } from "./describe-evaluation.ts";
 
 /** Twelve answers to six questions; every score finds the wrong ones. */
@@ -47,6 +48,7 @@ const EVALUATION: ProbeEval = {
     ood: null,
     decisions: [],
     sharedQuestions: [],
+    words: wordsOfRows(undefined),
   }),
   familiarity: {
     accuracy_probe: {
@@ -142,12 +144,12 @@ it("shows each split's AUROC with interval, p-value and counts, and the warnings
   expect(lines).toContain("≤ marks the smallest p-value that 50 permutations can give.");
   expect(row("entropy baseline", "math_test")).toMatch(/ 0\.500 {2}0\.50 to 0\.50 +1\.000 +6\/12$/);
   const validation = lines.findIndex((line) => line.startsWith("math_val"));
-  expect(lines[validation + 2]).toBe("  No score has an AUROC: every answer is wrong.");
+  expect(lines[validation + 2]).toBe("  No score has an AUROC: there are no right answers.");
   expect(lines.join(" ")).toContain(
     "Semantic entropy above 0.512 nats (best-split) counts as high. Hidden states read: the accuracy probe layer 3 at think-end.",
   );
   expect(lines.join(" ")).toContain(
-    "AUROC 1.00: of 100 pairs of a wrong and a right answer to test questions, the accuracy probe gives the wrong one the higher score in more than 99; tossing a coin would in 50.",
+    "AUROC 1.00: of 100 pairs of a wrong and a right answer on test questions, the accuracy probe gives the first the higher score in more than 99; tossing a coin would in 50.",
   );
   expect(lines).toContain("  math_val: 6 questions [few-questions]");
   expect(lines.some((line) => line.startsWith("ood_test"))).toBe(false);

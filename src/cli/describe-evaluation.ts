@@ -6,6 +6,7 @@ import type { DecisionEvaluation } from "../evaluation/evaluate-decision.ts";
 import type { ScoreEvaluation } from "../evaluation/evaluate-score.ts";
 import type { SplitEvaluation } from "../evaluation/evaluate-split.ts";
 import { EVALUATED_SPLITS, type EvaluatedSplit, type ProbeEval } from "../evaluation/probe-eval.ts";
+import { type RowWords, wordsOfRows } from "../evaluation/row-words.ts";
 import { SCORE_INFO, SCORE_NAMES, type ScoreName, STUDY_SCORE_NAMES } from "../evaluation/score-names.ts";
 import type { SeedsSummary } from "../evaluation/summarise-seeds.ts";
 import {
@@ -38,9 +39,10 @@ export function describeEvaluation(
   paint: Paint,
   { columns = USUAL_COLUMNS, seeds = null }: DescribeEvaluationOptions = {},
 ): string {
+  const words = wordsOfRows(evaluation.units);
   const blocks = EVALUATED_SPLITS.flatMap((split) => {
     const result = evaluation[split];
-    return result === undefined ? [] : [describeSplit(split, result, { paint, columns })];
+    return result === undefined ? [] : [describeSplit(split, result, words, { paint, columns })];
   });
   const { method, threshold } = evaluation.se_threshold;
   return [
@@ -69,19 +71,24 @@ interface DescribeEvaluationOptions {
 }
 
 /** What the number of the first row means; nothing where there is none. */
-function explainAuroc({ math_test: test }: ProbeEval): string[] {
+function explainAuroc({ math_test: test, units }: ProbeEval): string[] {
   const auc = test?.scores.accuracy_probe.auc ?? null;
   if (auc === null) return [];
   const found = formatNumber(auc, 2);
   return [
-    `AUROC ${found}: of 100 pairs of a wrong and a right answer to test questions, the accuracy probe gives the wrong one the higher score in ${formatOfHundred(auc)}; tossing a coin would in 50.`,
+    `AUROC ${found}: of 100 pairs of ${wordsOfRows(units).pair} on test questions, the accuracy probe gives the first the higher score in ${formatOfHundred(auc)}; tossing a coin would in 50.`,
   ];
 }
 
-function describeSplit(split: EvaluatedSplit, evaluation: SplitEvaluation, { paint, columns }: Look): string {
+function describeSplit(
+  split: EvaluatedSplit,
+  evaluation: SplitEvaluation,
+  words: RowWords,
+  { paint, columns }: Look,
+): string {
   const { counts, scores } = evaluation;
   const { rows, questions, incorrect, high_semantic_entropy: high } = counts;
-  const facts = `${TITLES[split]}: ${rows} answers to ${questions} questions, ${percent(incorrect, rows)} wrong, ${percent(high, rows)} of high semantic entropy`;
+  const facts = `${TITLES[split]}: ${rows} ${words.rows} ${words.to} ${questions} questions, ${percent(incorrect, rows)} ${words.wrongly}, ${percent(high, rows)} of high semantic entropy`;
   const title = `${paint("bold", split)}  ${wrap(facts, columns - split.length - 2).join("\n  ")}`;
   const table = SCORE_NAMES.filter((key) => scores[key].row_count > 0).map((key) =>
     cellsOf(nameOf(key), scores[key]),
@@ -89,17 +96,17 @@ function describeSplit(split: EvaluatedSplit, evaluation: SplitEvaluation, { pai
   table.push(cellsOf("SE probe: finds high entropy?", scores.se_probe_high_se));
   const layOut = (cells: readonly string[]): string => layOutRow(cells, SCORE_WIDTHS, columns);
   if (incorrect === 0 || incorrect === rows)
-    return `${title}\n  No score has an AUROC: ${incorrect === 0 ? "no" : "every"} answer is wrong.`;
+    return `${title}\n  No score has an AUROC: there are no ${incorrect === 0 ? words.wrong : words.right}.`;
   return [
     title,
-    paint("gray", layOut(SCORE_HEADER)),
+    paint("gray", layOut([`  finds ${words.wrong}?`, ...SCORE_HEADER])),
     ...table.map(layOut),
-    ...describeFindings(evaluation, columns),
+    ...describeFindings(evaluation, words, columns),
   ].join("\n");
 }
 
 /** In the order in which narrow terminals leave them out, from the last on. */
-const SCORE_HEADER = ["  finds wrong answers?", "AUROC", "95% interval", "p", "positives"];
+const SCORE_HEADER = ["AUROC", "95% interval", "p", "positives"];
 const NAME_WIDTH = 36;
 const SCORE_WIDTHS = [NAME_WIDTH, 6, 14, 9, 12];
 
@@ -241,7 +248,7 @@ function describeTarget(group: readonly Decision[], { paint, columns }: Look): s
   const reasons = new Set(group.map(({ threshold, reason }) => (threshold === null ? reason : null)));
   const [reason] = reasons;
   if (reasons.size === 1 && reason != null)
-    return [title, ...indent(`No threshold: ${reason}`, columns, BELOW_TITLE)];
+    return [title, ...indent(`No threshold. ${reason}`, columns, BELOW_TITLE)];
   // where names and figures have no room side by side, the figures are below the name
   const nameWidth = columns < NAME_WIDTH + sum(DECISION_WIDTHS) ? 0 : NAME_WIDTH;
   return [
@@ -314,11 +321,11 @@ const WIDEST_TEXT = 80;
  * The lines below a split's table: the two probes compared, their calibration, and what semantic entropy cannot see.
  * Each is left out where there is nothing to say.
  */
-function describeFindings(split: SplitEvaluation, columns: number): string[] {
+function describeFindings(split: SplitEvaluation, words: RowWords, columns: number): string[] {
   return [
     ...describeComparison(split),
     ...describeCalibration(split),
-    ...describeBlindSpot(split.consistently_wrong),
+    ...describeBlindSpot(split.consistently_wrong, words),
   ].flatMap(([margin, text]) => {
     const [first = "", ...others] = wrap(text, Math.min(columns, WIDEST_TEXT) - margin.length - 2);
     return [`${margin}${first}`, ...others.map((line) => `${margin}  ${line}`)];
@@ -352,18 +359,18 @@ function describeCalibration({ calibration }: SplitEvaluation): Finding[] {
   ];
 }
 
-function describeBlindSpot(found: ConsistentlyWrong): Finding[] {
+function describeBlindSpot(found: ConsistentlyWrong, words: RowWords): Finding[] {
   const { question_count: wrong, low_entropy_questions: low, accuracy_probe: probe } = found;
   if (low === 0 || wrong === 0) return [];
   const auc =
     probe.auc === null ? "" : ` Among them the accuracy probe has AUROC ${formatNumber(probe.auc)}.`;
-  const share = `${found.low_entropy_incorrect_rows} of ${found.incorrect_rows} wrong answers`;
+  const share = `${found.low_entropy_incorrect_rows} of ${found.incorrect_rows} ${words.wrong}`;
   return [
     [
       "  ",
       `Consistently wrong: ${wrong} of ${low} questions of low semantic entropy, ${found.single_cluster_count} with a single meaning.`,
     ],
-    ["  ", `Semantic entropy cannot see them: ${share} are to questions of low entropy.${auc}`],
+    ["  ", `Semantic entropy cannot see them: ${share} belong to questions of low entropy.${auc}`],
     ...found.questions.slice(0, SHOWN_QUESTIONS).map(describeQuestion),
     ...(wrong > SHOWN_QUESTIONS
       ? [[BELOW_TITLE, `and ${wrong - SHOWN_QUESTIONS} more in probe_eval.json`] as const]

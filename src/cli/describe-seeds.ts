@@ -38,6 +38,6 @@ export function describeSeeds(summary: SeedsSummary, { paint, columns }: Look): 
 const shorten = (seeds: readonly number[]): string =>
   seeds.length > 8 ? `${seeds.slice(0, 8).join(", ")} and ${seeds.length - 8} more` : seeds.join(", ");
 
-const WIDTHS = [34, 8, 8, 15, 14];
+const WIDTHS = [32, 7, 7, 15, 17];
 /** Longer lines are hard to read. */
 const WIDEST_TEXT = 78;

@@ -7,6 +7,7 @@ import { type Audit, auditStudy } from "./audit.ts";
 import type { AuditedStudy } from "./checks.ts";
 import { evaluateDecision } from "./evaluate-decision.ts";
 import { evaluateSplit, type SplitEvaluation, type SplitScores } from "./evaluate-split.ts";
+import { wordsOfRows } from "./row-words.ts";
 import type { Moment, ScoreName } from "./score-names.ts";
 
 interface Simulated {
@@ -92,6 +93,7 @@ function audit(
     ood: ood === undefined ? null : evaluate({ seed: "ood", ...ood }),
     decisions: [],
     sharedQuestions: [],
+    words: wordsOfRows(undefined),
     ...more,
   });
 }
@@ -177,22 +179,34 @@ describe("the verdict", () => {
   it("is not given where there is nothing to tell apart", () => {
     const right = audit({ knows: { accuracy_probe: 1 }, share: 0 });
     expect(right.verdict).toEqual([
-      "No verdict: all 200 test answers are right, so there is nothing to tell apart.",
+      "No verdict: the test set has 200 right answers and no wrong answers, so there is nothing to tell apart.",
     ]);
     expect(checkOf(right, "questions")).toBe(
-      "bad: The answers to the 200 test questions are all right or all wrong.",
+      "bad: The 200 test questions have no right answers or no wrong answers.",
     );
     expect(checkOf(right, "adds")).toMatch(/^unknown:/);
     expect(audit({ knows: {} }).verdict).toEqual([
-      "No verdict: the SE probe has no score for any test answer.",
+      "No verdict: the SE probe has no score on any test question.",
     ]);
+  });
+
+  it.each([
+    ["final-incorrect", "every-token", "tokens in wrong answers"],
+    ["step-incorrect", "step-end", "wrong steps"],
+    ["inconsistent", "sentence-end", "inconsistent sentences"],
+    ["clusters", "spans", "uncertain spans"],
+  ] as const)("calls rows what they are: %s at %s", (label, position, expected) => {
+    const words = wordsOfRows({ label, position });
+    const found = audit({ knows: { se_probe: 2 } }, { words });
+    expect(found.verdict[0]).toContain(`The SE probe finds ${expected}, `);
+    expect(checkOf(found, "shortcuts")).toContain(`find ${expected} by themselves`);
   });
 
   it("is a first look with few questions", () => {
     const found = audit({ knows: { accuracy_probe: 3 }, questions: 15 });
     expect(found.verdict.at(-1)).toBe("With 15 test questions this is a first look, not a result.");
     expect(checkOf(found, "questions")).toMatch(
-      /^bad: No: with 15 test questions, an AUROC of 0\.\d\d or more would be/,
+      /^bad: No: with 15 test questions, only an AUROC of 0\.\d\d or more would be/,
     );
   });
 });
@@ -219,7 +233,7 @@ describe("the checks", () => {
 
   it.each([
     [undefined, /^unknown: There is no second question set\.$/],
-    [{ knows, share: 1 }, /^unknown: A split lacks right or wrong answers\.$/],
+    [{ knows, share: 1 }, /^unknown: A split lacks right answers or wrong answers\.$/],
     [{ knows: { accuracy_probe: 0 } }, /^bad: No: AUROC 0\.\d\d .* is not shown to be better than chance\.$/],
     [{ knows: { accuracy_probe: 0.6 } }, /^unsure: Less well: AUROC 0\.\d\d .* a loss of 0\.\d\d \(95% 0/],
     [{ knows }, /^good: AUROC 0\.8\d \(95% .*\) against 0\.\d\d on test questions; no loss is shown\.$/],

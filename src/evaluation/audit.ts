@@ -62,13 +62,15 @@ const validationAuc = ({ scores }: AuditedStudy["validation"], name: ScoreName):
   scores[name].auc ?? 0;
 
 function giveVerdict(study: AuditedStudy): string[] {
-  const { probe, test } = study;
+  const { probe, test, words } = study;
   const own = test.scores[probe];
   const name = SCORE_INFO[probe].phrase;
   if (own.auc === null) {
-    if (own.row_count === 0) return [`No verdict: ${name} has no score for any test answer.`];
-    const all = own.positive_count === 0 ? "right" : "wrong";
-    return [`No verdict: all ${own.row_count} test answers are ${all}, so there is nothing to tell apart.`];
+    if (own.row_count === 0) return [`No verdict: ${name} has no score on any test question.`];
+    const [all, other] = own.positive_count === 0 ? [words.right, words.wrong] : [words.wrong, words.right];
+    return [
+      `No verdict: the test set has ${own.row_count} ${all} and no ${other}, so there is nothing to tell apart.`,
+    ];
   }
   return [
     compareAtMoment(study),
@@ -82,7 +84,7 @@ function giveVerdict(study: AuditedStudy): string[] {
 
 /** The probe against scores that are known when it is. */
 function compareAtMoment(study: AuditedStudy): string {
-  const { probe, moment, test } = study;
+  const { probe, moment, test, words } = study;
   const name = SCORE_INFO[probe].phrase;
   const own = test.scores[probe];
   const rivals = comparedWith(test, probe, moment);
@@ -94,7 +96,7 @@ function compareAtMoment(study: AuditedStudy): string {
   if ((own.permutation?.p_value ?? 1) >= LEVEL)
     return `${capitalise(name)} is not shown to be better than chance on ${test.counts.questions} test questions: ${shown}.`;
   if (best === null)
-    return `${capitalise(name)} finds wrong answers, ${shown}; there is no score to compare it with.`;
+    return `${capitalise(name)} finds ${words.wrong}, ${shown}; there is no score to compare it with.`;
   const isBest = rivals.every(
     ({ auc_difference, p_value_holm }) => (p_value_holm ?? 1) < LEVEL && auc_difference.estimate > 0,
   );

@@ -10,6 +10,7 @@ import { holmCorrect } from "./compare-scores.ts";
 import type { DecisionEvaluation } from "./evaluate-decision.ts";
 import { FEW_QUESTIONS, type ScoreEvaluation } from "./evaluate-score.ts";
 import type { SplitEvaluation } from "./evaluate-split.ts";
+import type { RowWords } from "./row-words.ts";
 import {
   isKnownBy,
   type Moment,
@@ -51,6 +52,8 @@ export interface AuditedStudy {
   readonly decisions: readonly DecisionEvaluation<"math_val" | "math_test" | "ood_test">[];
   /** Test questions, of either set, that are also training questions, word for word or nearly so. */
   readonly sharedQuestions: readonly string[];
+  /** What a row is. */
+  readonly words: RowWords;
 }
 
 /** Of all p-values here; those of several scores are corrected first. */
@@ -110,7 +113,7 @@ function checkBaselines({ probe, moment, test }: AuditedStudy): Finding {
   const open = rivals.filter((rival) => !isAhead(rival));
   return {
     status: "unsure",
-    finding: `Better than ${worse.length} of ${rivals.length} scores; not shown to differ from ${listPhrases(open)}.`,
+    finding: `${worse.length === 0 ? "Not" : `Better than ${worse.length} of ${rivals.length} scores; not`} shown to differ from ${listPhrases(open)}.`,
   };
 }
 
@@ -133,7 +136,7 @@ const MOST_NAMED = 2;
 function checkAddedValue({ probe, test }: AuditedStudy): Finding {
   const added = test.added_value[probe];
   if (added === null || added.p_value === null)
-    return { status: "unknown", finding: "The answers do not allow a test." };
+    return { status: "unknown", finding: "These data do not allow a test." };
   const p = formatPEquation(added.p_value, added.permutations);
   if (added.p_value < LEVEL && added.deviance_reduction > 0)
     return {
@@ -162,7 +165,7 @@ const SHORTCUT_LEVEL = 0.02;
 /** The mean AUROC of probes on shuffled labels may be this far from 0.5: twenty of them on thirty questions. */
 const CONTROL_MARGIN = 0.1;
 
-function checkShortcuts({ test, sharedQuestions }: AuditedStudy): Finding {
+function checkShortcuts({ test, sharedQuestions, words }: AuditedStudy): Finding {
   const shared = sharedQuestions.length;
   if (shared > 0)
     return {
@@ -179,8 +182,7 @@ function checkShortcuts({ test, sharedQuestions }: AuditedStudy): Finding {
   if (found.length === 0)
     return {
       status: "good",
-      finding:
-        "Neither lengths nor texts find wrong answers by themselves, and no question is on both sides of the split.",
+      finding: `Neither lengths nor texts find ${words.wrong} by themselves, and no question is on both sides of the split.`,
     };
   const named = found.map(
     (name) => `${SCORE_INFO[name].phrase} (AUROC ${formatNumber(test.scores[name].auc, 2)})`,
@@ -188,15 +190,15 @@ function checkShortcuts({ test, sharedQuestions }: AuditedStudy): Finding {
   const [verb, object] = found.length === 1 ? ["finds", "itself"] : ["find", "themselves"];
   return {
     status: "unsure",
-    finding: `${capitalise(joinPhrases(named))} ${verb} wrong answers by ${object}. A probe may rely on ${found.length === 1 ? "it" : "them"}; see what it adds.`,
+    finding: `${capitalise(joinPhrases(named))} ${verb} ${words.wrong} by ${object}. A probe may rely on ${found.length === 1 ? "it" : "them"}; see what it adds.`,
   };
 }
 
-function checkTransfer({ probe, test, ood }: AuditedStudy): Finding {
+function checkTransfer({ probe, test, ood, words }: AuditedStudy): Finding {
   if (ood === null) return { status: "unknown", finding: "There is no second question set." };
   const [here, there] = [test.scores[probe], ood.scores[probe]];
   if (here.auc === null || there.auc === null)
-    return { status: "unknown", finding: "A split lacks right or wrong answers." };
+    return { status: "unknown", finding: `A split lacks ${words.right} or ${words.wrong}.` };
   const shown = `AUROC ${formatNumber(there.auc, 2)} (95% ${formatInterval(there.auc_intervals)}) against ${formatNumber(here.auc, 2)} on test questions`;
   if ((there.permutation?.p_value ?? 1) >= LEVEL)
     return { status: "bad", finding: `No: ${shown}; it is not shown to be better than chance.` };
@@ -306,18 +308,21 @@ function describeBroken(
 const WEAK_AUROC = 0.65;
 const STRONG_AUROC = 0.75;
 
-function checkQuestions({ test }: AuditedStudy): Finding {
+function checkQuestions({ test, words }: AuditedStudy): Finding {
   const count = test.counts.questions;
   const smallest = test.power?.smallest_auc ?? null;
   if (test.power === null)
     return {
       status: "bad",
-      finding: `The answers to the ${count} test questions are all right or all wrong.`,
+      finding: `The ${count} test questions have no ${words.right} or no ${words.wrong}.`,
     };
-  const found = smallest === null ? "no AUROC" : `an AUROC of ${formatNumber(smallest, 2)} or more`;
+  const isTooFew = count < FEW_QUESTIONS || smallest === null || smallest > STRONG_AUROC;
+  const found =
+    smallest === null
+      ? "no AUROC"
+      : `${isTooFew ? "only " : ""}an AUROC of ${formatNumber(smallest, 2)} or more`;
   const shown = `with ${count} test questions, ${found} would be significant in ${formatPercent(test.power.power)} of studies.`;
-  if (count < FEW_QUESTIONS || smallest === null || smallest > STRONG_AUROC)
-    return { status: "bad", finding: `No: ${shown}` };
+  if (isTooFew) return { status: "bad", finding: `No: ${shown}` };
   return { status: smallest > WEAK_AUROC ? "unsure" : "good", finding: capitalise(shown) };
 }
 

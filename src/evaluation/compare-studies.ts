@@ -10,6 +10,7 @@ import {
 import type { InferenceOptions } from "./evaluate-score.ts";
 import { HELD_OUT_SPLITS, type HeldOutSplit, type ProbeEval } from "./probe-eval.ts";
 import { augrc, aurc, bootstrapAugrc } from "./rejection.ts";
+import { wordsOfRows } from "./row-words.ts";
 import type { ScoreName } from "./score-names.ts";
 
 /** One finished study, as far as a comparison looks at it. */
@@ -79,6 +80,8 @@ export interface StudiesComparison {
   }[];
   /** Names of the settings that differ. */
   readonly differing: readonly string[];
+  /** What the AUROCs are about, such as "wrong answers". */
+  readonly finds: string;
   readonly rows: readonly ComparedScore[];
   readonly differences: readonly StudyDifference[];
   /** What to know before the numbers. */
@@ -123,10 +126,19 @@ export function compareStudies(
       settings: Object.fromEntries(differing.map((key) => [key, settings[key] ?? NOT_RECORDED])),
     })),
     differing,
+    finds: nameFound(studies),
     rows,
     differences: HELD_OUT_SPLITS.flatMap((split) => differencesOf(split, pairs, rows, studies, inference)),
     notes: listNotes(differing),
   };
+}
+
+/** All studies have the same kind of label, but parts may be steps here and sentences there. */
+function nameFound(studies: readonly StudyToCompare[]): string {
+  const units = studies.map(({ evaluation }) => evaluation.units);
+  const isSame = new Set(units.map((each) => each?.position)).size === 1;
+  const [first] = units;
+  return wordsOfRows(first === undefined || isSame ? first : { ...first, position: "" }).wrong;
 }
 
 /** Settings that some study has and another has not, or has with another value; in the order of the first study. */

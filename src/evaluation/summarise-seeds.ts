@@ -113,8 +113,8 @@ export function summariseSeeds(
       const interval = split === "ood_test" ? "bootstrap" : isSplitGiven ? "none" : "corrected-resampled-t";
       const meanQuestions = mean(own.map(({ questions }) => questions));
       const ratio = meanQuestions / mean(repetitions.map(({ other_questions }) => other_questions));
-      const spread = (values: readonly (number | null)[]): SeedSpread =>
-        spreadOf(values, interval === "corrected-resampled-t" ? ratio : null);
+      const spread = (values: readonly (number | null)[], lowest = 0): SeedSpread =>
+        spreadOf(values, interval === "corrected-resampled-t" ? ratio : null, lowest);
       const scores = SCORE_NAMES.flatMap((name) => {
         const valuesOf = (of: ScoreName, measure: SeedMeasure): (number | null)[] =>
           own.map(({ scores: found }) => found[of]?.[measure] ?? null);
@@ -131,7 +131,7 @@ export function summariseSeeds(
           difference:
             name === probe || differences.every((value) => value === null)
               ? null
-              : testDifference(spread(differences), interval === "corrected-resampled-t" ? ratio : null),
+              : testDifference(spread(differences, -1), interval === "corrected-resampled-t" ? ratio : null),
         };
         return [[name, summary] as const];
       });
@@ -143,8 +143,11 @@ export function summariseSeeds(
 
 const LEVEL = 0.95;
 
-/** @param ratio test questions per other question; null for no interval */
-function spreadOf(values: readonly (number | null)[], ratio: number | null): SeedSpread {
+/**
+ * @param ratio  test questions per other question; null for no interval
+ * @param lowest that a value can be; the highest is 1. An interval of few values would reach beyond them.
+ */
+function spreadOf(values: readonly (number | null)[], ratio: number | null, lowest: number): SeedSpread {
   const known = values.filter((value) => value !== null);
   const centre = mean(known);
   const sd = Math.sqrt(known.reduce((sum, value) => sum + (value - centre) ** 2, 0) / (known.length - 1));
@@ -152,9 +155,15 @@ function spreadOf(values: readonly (number | null)[], ratio: number | null): See
     values,
     mean: centre,
     sd: known.length < 2 ? 0 : sd,
-    interval: ratio === null || known.length < 2 ? null : correctedInterval(known, ratio),
+    interval: ratio === null || known.length < 2 ? null : clip(correctedInterval(known, ratio), lowest),
   };
 }
+
+const clip = ({ level, low, high }: ConfidenceInterval, lowest: number): ConfidenceInterval => ({
+  level,
+  low: Math.max(low, lowest),
+  high: Math.min(high, 1),
+});
 
 /**
  * The corrected resampled t interval: repetitions share questions, in training and in test, so their mean varies more than

@@ -24,6 +24,12 @@ export type ThresholdChoice =
   | { readonly threshold: DecisionThreshold; readonly reason: null }
   | { readonly threshold: null; readonly reason: string };
 
+/** Where rows are steps, sentences, tokens or spans. */
+export const NO_DECISION_ON_PARTS: ThresholdChoice = {
+  threshold: null,
+  reason: "Each row is a part of an answer, so a threshold would promise nothing about answers.",
+};
+
 /** What is asked of a decision. */
 export interface DecisionTarget {
   readonly kind: DecisionThreshold["kind"];

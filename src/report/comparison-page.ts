@@ -57,7 +57,7 @@ const NAMES_WIDTH = 190;
 const LONGEST_NAME = 30;
 
 /** AUROC of every row with its interval, in and out of distribution. */
-function drawForest({ studies, rows }: StudiesComparison): SafeHtml {
+function drawForest({ studies, rows, finds }: StudiesComparison): SafeHtml {
   const scores = new Set(rows.map(({ score }) => score));
   const names = rows.map(({ study, score }) => {
     const name = scores.size > 1 ? `${studies[study]!.name}, ${titleOf(score)}` : studies[study]!.name;
@@ -83,7 +83,7 @@ function drawForest({ studies, rows }: StudiesComparison): SafeHtml {
   const chart = drawChart(`AUROC of each study. ${told.join("; ")}.`, {
     height: 60 + ROW_HEIGHT * rows.length,
     marginLeft: NAMES_WIDTH,
-    x: { domain: [Math.max(0, start), 1], label: "AUROC at finding wrong answers", ticks: 5, grid: true },
+    x: { domain: [Math.max(0, start), 1], label: `AUROC at finding ${finds}`, ticks: 5, grid: true },
     y: { domain: [rows.length - 0.5, -0.5], axis: null },
     marks: [
       ruleX([0.5], { stroke: "var(--rule)", strokeDasharray: "3 3" }),

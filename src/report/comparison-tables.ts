@@ -19,7 +19,7 @@ export const makeComparisonTables = (comparison: StudiesComparison): readonly [T
   makeDifferencesTable(comparison),
 ];
 
-function makeStudiesTable({ studies, differing, rows, notes }: StudiesComparison): Table {
+function makeStudiesTable({ studies, differing, finds, rows, notes }: StudiesComparison): Table {
   const splits = HELD_OUT_SPLITS.filter((split) => rows.some((row) => row.splits[split] !== undefined));
   const column = (of: (row: ComparedScore) => Cell, isLowerBetter: boolean | null): Cell[] => {
     const cells = rows.map(of);
@@ -34,7 +34,7 @@ function makeStudiesTable({ studies, differing, rows, notes }: StudiesComparison
   );
   return {
     name: "studies",
-    title: "Finding wrong answers, by study",
+    title: `Finding ${finds}, by study`,
     columns: [
       { title: "Study", key: "study", align: "left" },
       ...differing.map((name) => ({ title: name, key: name, align: "left" as const })),

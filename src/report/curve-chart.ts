@@ -2,6 +2,7 @@ import { areaY, dot, line, type Markish, rectY, ruleX, ruleY, text } from "@obse
 import type { CalibrationQuality } from "../evaluation/evaluate-calibration.ts";
 import type { SplitEvaluation } from "../evaluation/evaluate-split.ts";
 import type { HeldOutSplit } from "../evaluation/probe-eval.ts";
+import type { RowWords } from "../evaluation/row-words.ts";
 import { CURVE_GRID, type ScoreCurves } from "../evaluation/score-curves.ts";
 import type { ScoreName } from "../evaluation/score-names.ts";
 import { formatNumber, formatPercent } from "../text/format-numbers.ts";
@@ -29,8 +30,8 @@ const SHOWN_SCORES: readonly ScoreName[] = [
 interface CurveLook {
   readonly title: string;
   readonly curve: keyof ScoreCurves;
-  readonly x: string;
-  readonly y: string;
+  readonly x: (words: RowWords) => string;
+  readonly y: (words: RowWords) => string;
   /** Shown after a score's name. */
   readonly note: (split: SplitEvaluation, score: ScoreName) => string;
   /** Where curves leave room for their names. */
@@ -41,24 +42,24 @@ const LOOKS: Readonly<Record<CurveFigure, CurveLook>> = {
   roc: {
     title: "ROC curves",
     curve: "roc",
-    x: "False positive rate: right answers flagged",
-    y: "True positive rate: wrong answers flagged",
+    x: ({ right }) => `False positive rate: ${right} flagged`,
+    y: ({ wrong }) => `True positive rate: ${wrong} flagged`,
     note: ({ scores }, score) => `AUROC ${formatNumber(scores[score].auc, 2)}`,
     corner: "bottom-right",
   },
   "precision-recall": {
     title: "Precision and recall",
     curve: "precision_recall",
-    x: "Recall: wrong answers flagged",
-    y: "Precision: wrong answers among those flagged",
+    x: ({ wrong }) => `Recall: ${wrong} flagged`,
+    y: ({ wrong }) => `Precision: ${wrong} among those flagged`,
     note: ({ scores }, score) => `AUPRC ${formatNumber(scores[score].auprc, 2)}`,
     corner: "bottom-left",
   },
   "risk-coverage": {
     title: "Risk and coverage",
     curve: "risk_coverage",
-    x: "Coverage: answers given, the least uncertain first",
-    y: "Risk: wrong answers among those given",
+    x: ({ rows }) => `Coverage: ${rows} given, the least uncertain first`,
+    y: ({ wrong }) => `Risk: ${wrong} among those given`,
     note: ({ rejection }, score) => `AUGRC ${formatNumber(rejection[score]?.augrc ?? null, 3)}`,
     corner: "top-left",
   },
@@ -73,6 +74,7 @@ export function makeCurveFigure(
   split: HeldOutSplit,
   evaluation: SplitEvaluation,
   rival: ScoreName | null,
+  words: RowWords,
 ): Figure {
   const { title, curve, x, y, note, corner } = LOOKS[kind];
   const shown = rival === null || SHOWN_SCORES.includes(rival) ? SHOWN_SCORES : [...SHOWN_SCORES, rival];
@@ -97,8 +99,8 @@ export function makeCurveFigure(
     drawn.length === 0
       ? null
       : drawChart(label, {
-          x: { domain: [0, 1], label: x, ticks: 5 },
-          y: { domain: [0, 1], label: y, ticks: 5, grid: true },
+          x: { domain: [0, 1], label: x(words), ticks: 5 },
+          y: { domain: [0, 1], label: y(words), ticks: 5, grid: true },
           marks: [
             ruleX([0], { stroke: "var(--rule)" }),
             kind === "roc"
@@ -124,7 +126,7 @@ export function makeCurveFigure(
     title: SPLIT_TITLES[split],
     heading: `${title}, ${SPLIT_QUESTIONS[split]}`,
     chart,
-    empty: "No curve: no score has both right and wrong answers.",
+    empty: `No curve: there are no ${words.wrong} or no ${words.right} with a score.`,
     legend:
       chart === null
         ? []
@@ -134,8 +136,8 @@ export function makeCurveFigure(
               ? { mark: REFERENCE_LINE, name: "Chance", note: "" }
               : {
                   mark: REFERENCE_LINE,
-                  name: "All answers",
-                  note: `${formatPercent(incorrect / rows)} wrong`,
+                  name: `All ${words.rows}`,
+                  note: `${formatPercent(incorrect / rows)} ${words.wrongly}`,
                 },
           ],
     note: null,

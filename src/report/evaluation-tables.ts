@@ -1,4 +1,4 @@
-import { judgePromise } from "../evaluation/checks.ts";
+import { capitalise, judgePromise } from "../evaluation/checks.ts";
 import type { DecisionEvaluation } from "../evaluation/evaluate-decision.ts";
 import type { SplitEvaluation } from "../evaluation/evaluate-split.ts";
 import {
@@ -8,6 +8,7 @@ import {
   type HeldOutSplit,
   type ProbeEval,
 } from "../evaluation/probe-eval.ts";
+import { type RowWords, wordsOfRows } from "../evaluation/row-words.ts";
 import { PROBE_NAMES, SCORE_INFO, SCORE_NAMES, type ScoreName } from "../evaluation/score-names.ts";
 import type { SeedsSummary } from "../evaluation/summarise-seeds.ts";
 import { formatInterval, formatPercent, formatSignificant } from "../text/format-numbers.ts";
@@ -36,25 +37,28 @@ export interface ReportTables {
 }
 
 /** The evaluation as tables. */
-export const makeTables = (evaluation: ProbeEval, seeds: SeedsSummary | null = null): ReportTables => ({
-  scores: (["math_test", "ood_test", "math_val"] as const).flatMap((split) => {
-    const own = evaluation[split];
-    return own === undefined ? [] : [makeScoreTable(split, own)];
-  }),
-  added: makeAddedTable(evaluation),
-  comparisons: HELD_OUT_SPLITS.flatMap((split) => {
-    const own = evaluation[split];
-    return own === undefined ? [] : [makeComparisonTable(split, own)];
-  }),
-  decisions: KINDS.map((kind) =>
-    makeDecisionTable(
-      kind,
-      (evaluation.decisions ?? []).filter((decision) => decision.kind === kind),
+export function makeTables(evaluation: ProbeEval, seeds: SeedsSummary | null = null): ReportTables {
+  const words = wordsOfRows(evaluation.units);
+  return {
+    scores: (["math_test", "ood_test", "math_val"] as const).flatMap((split) => {
+      const own = evaluation[split];
+      return own === undefined ? [] : [makeScoreTable(split, own, words)];
+    }),
+    added: makeAddedTable(evaluation),
+    comparisons: HELD_OUT_SPLITS.flatMap((split) => {
+      const own = evaluation[split];
+      return own === undefined ? [] : [makeComparisonTable(split, own, words)];
+    }),
+    decisions: KINDS.map((kind) =>
+      makeDecisionTable(
+        kind,
+        (evaluation.decisions ?? []).filter((decision) => decision.kind === kind),
+      ),
     ),
-  ),
-  calibration: makeCalibrationTable(evaluation),
-  seeds: seeds === null ? [] : makeSeedTables(seeds),
-});
+    calibration: makeCalibrationTable(evaluation, words),
+    seeds: seeds === null ? [] : makeSeedTables(seeds),
+  };
+}
 
 /** All of them, in the order of the page. */
 export const listTables = ({
@@ -103,7 +107,7 @@ const groupOf = (name: ScoreName): string => {
   return kind === "sampling" ? "With further samples" : GROUPS[moment ?? "after"];
 };
 
-function makeScoreTable(split: EvaluatedSplit, own: SplitEvaluation): Table {
+function makeScoreTable(split: EvaluatedSplit, own: SplitEvaluation, words: RowWords): Table {
   const names = SCORE_NAMES.filter((name) => own.scores[name].row_count > 0);
   const column = (of: (name: ScoreName) => Cell, isLowerBetter = false): Cell[] =>
     markBest(names.map(of), isLowerBetter);
@@ -114,7 +118,7 @@ function makeScoreTable(split: EvaluatedSplit, own: SplitEvaluation): Table {
   const { questions, rows, incorrect } = own.counts;
   return {
     name: `scores-${SPLIT_FILES[split]}`,
-    title: `Finding wrong answers, ${SPLIT_QUESTIONS[split]}`,
+    title: `Finding ${words.wrong}, ${SPLIT_QUESTIONS[split]}`,
     columns: [
       { title: "Score", key: "score", align: "left" },
       { title: "AUROC", key: "auroc" },
@@ -124,7 +128,7 @@ function makeScoreTable(split: EvaluatedSplit, own: SplitEvaluation): Table {
       { title: "PRR", key: "prr" },
       { title: "AUGRC", key: "augrc" },
       { title: "Accuracy at 80%", key: "accuracy_at_80" },
-      { title: "Answers", key: "answers" },
+      { title: capitalise(words.rows), key: words.rows },
     ],
     rows: groupRows(names, groupOf, (name, i) => {
       const score = own.scores[name];
@@ -140,7 +144,7 @@ function makeScoreTable(split: EvaluatedSplit, own: SplitEvaluation): Table {
         { text: String(score.row_count), value: score.row_count },
       ];
     }),
-    note: `${questions} questions, ${rows} answers, ${incorrect} of them wrong. The best value of a column is bold.`,
+    note: `${questions} questions, ${rows} ${words.rows}, ${incorrect} of them ${words.wrongly}. The best value of a column is bold.`,
   };
 }
 
@@ -183,7 +187,11 @@ function makeAddedTable(evaluation: ProbeEval): Table {
   };
 }
 
-function makeComparisonTable(split: EvaluatedSplit, { paired_comparisons }: SplitEvaluation): Table {
+function makeComparisonTable(
+  split: EvaluatedSplit,
+  { paired_comparisons }: SplitEvaluation,
+  words: RowWords,
+): Table {
   return {
     name: `comparisons-${SPLIT_FILES[split]}`,
     title: `AUROC of each probe minus that of every other score, ${SPLIT_QUESTIONS[split]}`,
@@ -193,7 +201,7 @@ function makeComparisonTable(split: EvaluatedSplit, { paired_comparisons }: Spli
       { title: "95% interval", key: "interval" },
       { title: "p", key: "p_value" },
       { title: "p, Holm", key: "p_value_holm" },
-      { title: "Answers", key: "answers" },
+      { title: capitalise(words.rows), key: words.rows },
     ],
     // the probe that learned what is asked comes first
     rows: groupRows(
@@ -274,12 +282,12 @@ const describeTarget = (kind: "risk" | "coverage", target: number): string =>
     : `At least ${formatPercent(target, 1)} of all answers given`;
 
 const CALIBRATED = [
-  ["accuracy_probe", "Accuracy probe, wrong answers"],
-  ["entropy_baseline", "Entropy baseline, wrong answers"],
-  ["se_probe_high_se", "SE probe, high entropy"],
+  ["accuracy_probe", "Accuracy probe"],
+  ["entropy_baseline", "Entropy baseline"],
+  ["se_probe_high_se", "SE probe"],
 ] as const;
 
-function makeCalibrationTable(evaluation: ProbeEval): Table {
+function makeCalibrationTable(evaluation: ProbeEval, words: RowWords): Table {
   const rows = EVALUATED_SPLITS.flatMap((split) =>
     CALIBRATED.flatMap(([key, title]) => {
       const own = evaluation[split]?.calibration[key] ?? null;
@@ -295,7 +303,10 @@ function makeCalibrationTable(evaluation: ProbeEval): Table {
           : [
               {
                 cells: [
-                  { text: title, value: key },
+                  {
+                    text: `${title}, ${key === "se_probe_high_se" ? "high entropy" : words.wrong}`,
+                    value: key,
+                  },
                   textCell(SPLIT_TITLES[split]),
                   textCell(map),
                   numberCell(quality.ece),

@@ -1,5 +1,7 @@
 import { cell, text } from "@observablehq/plot";
+import { capitalise } from "../evaluation/checks.ts";
 import { HELD_OUT_SPLITS } from "../evaluation/probe-eval.ts";
+import { wordsOfRows } from "../evaluation/row-words.ts";
 import { TRANSFER_PROBE_TITLES, TRANSFER_PROBES, type TransferEval } from "../evaluation/transfer-eval.ts";
 import { formatNumber } from "../text/format-numbers.ts";
 import { CHART_WIDTH, drawChart, FONT_SIZE, SHADE_ENTRY, shadeOf } from "./chart.ts";
@@ -17,11 +19,12 @@ const CURVES: readonly CurveFigure[] = ["roc", "precision-recall", "risk-coverag
 export function makeFigures(content: ReportContent): ReadonlyMap<FigureName, Figure> {
   const { evaluation, layerScores, entropies, testScores, transfer } = content;
   const { probes, se_threshold: threshold } = evaluation;
+  const words = wordsOfRows(evaluation.units);
   const splits = HELD_OUT_SPLITS.flatMap((split) => {
     const own = evaluation[split];
     if (own === undefined) return [];
     return [
-      ...CURVES.map((curve) => makeCurveFigure(curve, split, own, evaluation.audit.rival)),
+      ...CURVES.map((curve) => makeCurveFigure(curve, split, own, evaluation.audit.rival, words)),
       makeReliabilityFigure(split, own),
     ];
   });
@@ -29,7 +32,7 @@ export function makeFigures(content: ReportContent): ReadonlyMap<FigureName, Fig
     ...splits,
     makeForestFigure(evaluation),
     makePromiseFigure(evaluation),
-    makeLayerFigure("Wrong answers, by layer", layerScores, "incorrect", probes.accuracy_probe),
+    makeLayerFigure(`${capitalise(words.wrong)}, by layer`, layerScores, "incorrect", probes.accuracy_probe),
     makeLayerFigure("High semantic entropy, by layer", layerScores, "high-semantic-entropy", probes.se_probe),
     makeEntropyFigure(entropies, threshold),
     makeEntropyScatter(testScores, threshold.threshold),

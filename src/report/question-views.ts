@@ -1,5 +1,6 @@
 import type { ConsistentlyWrong, ConsistentlyWrongQuestion } from "../evaluation/consistently-wrong.ts";
 import { HELD_OUT_SPLITS } from "../evaluation/probe-eval.ts";
+import { type RowWords, wordsOfRows } from "../evaluation/row-words.ts";
 import { formatNumber, formatPercent } from "../text/format-numbers.ts";
 import { shorten } from "../text/shorten.ts";
 import { SPLIT_TITLES } from "./figure.ts";
@@ -72,18 +73,23 @@ export function drawBlindSpot(content: ReportContent): SafeHtml {
     const found = content.evaluation[split]?.consistently_wrong;
     if (found === undefined) return [];
     const texts = new Map(content.questions[split]?.map(({ id, question }) => [id, question]));
-    return [drawWrong(SPLIT_TITLES[split], found, texts)];
+    return [drawWrong(SPLIT_TITLES[split], found, texts, wordsOfRows(content.evaluation.units))];
   })}`;
 }
 
-function drawWrong(title: string, found: ConsistentlyWrong, texts: ReadonlyMap<string, string>): SafeHtml {
+function drawWrong(
+  title: string,
+  found: ConsistentlyWrong,
+  texts: ReadonlyMap<string, string>,
+  words: RowWords,
+): SafeHtml {
   const { accuracy_probe: probe } = found;
   const among =
     probe.auc === null
       ? ""
-      : ` Among answers to questions of low entropy the accuracy probe has AUROC ${formatNumber(probe.auc)}.`;
+      : ` Among the ${words.rows} ${words.to} questions of low entropy, the accuracy probe has AUROC ${formatNumber(probe.auc)}.`;
   return html`<h3>${title}</h3>
-<p>${found.question_count} of ${found.low_entropy_questions} questions of low semantic entropy are mostly answered wrongly, ${found.single_cluster_count} of them with a single meaning. They account for ${found.low_entropy_incorrect_rows} of ${found.incorrect_rows} wrong answers.${among}</p>
+<p>${found.question_count} of ${found.low_entropy_questions} questions of low semantic entropy are mostly answered wrongly, ${found.single_cluster_count} of them with a single meaning. They account for ${found.low_entropy_incorrect_rows} of ${found.incorrect_rows} ${words.wrong}.${among}</p>
 ${found.questions.length === 0 ? "" : drawWrongQuestions(title, found.questions, texts)}`;
 }
 

@@ -4,6 +4,7 @@ import { DURING } from "../../test/fakes/fill-scores.ts";
 import { makeReportContent, makeReportScores } from "../../test/fakes/make-report.ts";
 import { auditStudy } from "../evaluation/audit.ts";
 import { evaluateSplit } from "../evaluation/evaluate-split.ts";
+import { wordsOfRows } from "../evaluation/row-words.ts";
 import { makeTables } from "./evaluation-tables.ts";
 import { listFigures } from "./figure.ts";
 import { html } from "./html.ts";
@@ -136,6 +137,7 @@ describe("renderReport", () => {
           ood: null,
           decisions: [],
           sharedQuestions: [],
+          words: wordsOfRows(undefined),
         }),
         math_test: nothing,
         math_val: nothing,

@@ -1,4 +1,5 @@
 import { HELD_OUT_SPLITS, type ProbeEval } from "../evaluation/probe-eval.ts";
+import { wordsOfRows } from "../evaluation/row-words.ts";
 import { SCORE_INFO, SCORE_NAMES } from "../evaluation/score-names.ts";
 import { formatNumber, formatPercent } from "../text/format-numbers.ts";
 import { drawLegend } from "./chart.ts";
@@ -69,6 +70,7 @@ function listSections(
   formats: readonly FigureFormat[],
 ): Section[] {
   const { evaluation, transfer } = content;
+  const words = wordsOfRows(evaluation.units);
   const questionOf = (id: string): string | null =>
     content.questions.math_test?.find((each) => each.id === id)?.question ?? null;
   const charts = (...starts: readonly string[]): SafeHtml =>
@@ -83,18 +85,18 @@ function listSections(
   return [
     {
       id: "scores",
-      title: "How well each score finds wrong answers",
-      body: html`<p class="quiet">AUROC: the chance that a wrong answer scores as more uncertain than a right one; 0.5 is chance. Intervals resample whole questions; p-values permute labels between questions; ≤ marks the smallest p-value that this many permutations can give. PRR: prediction-rejection ratio, 1 is an oracle, 0 is random. AUGRC: mean share of answers that are given and wrong, over all thresholds; lower is better. Accuracy at 80%: of the least uncertain 80% of the answers.</p>${show(held)}${validation === undefined ? "" : html`<details class="demand"><summary>Validation questions</summary>${show([validation])}</details>`}<div id="power">${drawPower(evaluation)}</div>`,
+      title: `How well each score finds ${words.wrong}`,
+      body: html`<p class="quiet">AUROC: the chance that, of ${words.pair}, the first scores as more uncertain; 0.5 is chance. Intervals resample whole questions; p-values permute labels between questions; ≤ marks the smallest p-value that this many permutations can give. PRR: prediction-rejection ratio, 1 is an oracle, 0 is random. AUGRC: mean share of ${words.rows} that are given and ${words.wrongly}, over all thresholds; lower is better. Accuracy at 80%: of the least uncertain 80% of the ${words.rows}.</p>${show(held)}${validation === undefined ? "" : html`<details class="demand"><summary>Validation questions</summary>${show([validation])}</details>`}<div id="power">${drawPower(evaluation)}</div>`,
     },
     {
       id: "added",
       title: "What a probe adds",
-      body: html`<p class="quiet">A probe may find wrong answers by what is known without it: the model's own confidence, lengths, words. The combined baseline is one logistic regression on all of these that are known when the probe is, fitted on the training questions.</p>${show([tables.added])}<div id="shortcuts">${drawShortcuts(evaluation)}</div>`,
+      body: html`<p class="quiet">A probe may find ${words.wrong} by what is known without it: the model's own confidence, lengths, words. The combined baseline is one logistic regression on all of these that are known when the probe is, fitted on the training questions.</p>${show([tables.added])}<div id="shortcuts">${drawShortcuts(evaluation)}</div>`,
     },
     {
       id: "comparisons",
       title: "Is the probe better than a score?",
-      body: html`<p class="quiet">Differences on the same answers. Intervals resample whole questions; p-values flip the sign of each question's contribution to the difference at random.</p>${compared.length === 0 ? html`<p class="quiet">No two scores can be compared.</p>` : html`${show(compared.slice(0, 1))}${compared.slice(1).map((table) => html`<details class="demand"><summary>The same out of distribution</summary>${show([table])}</details>`)}`}`,
+      body: html`<p class="quiet">Differences on the same ${words.rows}. Intervals resample whole questions; p-values flip the sign of each question's contribution to the difference at random.</p>${compared.length === 0 ? html`<p class="quiet">No two scores can be compared.</p>` : html`${show(compared.slice(0, 1))}${compared.slice(1).map((table) => html`<details class="demand"><summary>The same out of distribution</summary>${show([table])}</details>`)}`}`,
     },
     ...(content.seeds === null
       ? []
@@ -111,7 +113,7 @@ function listSections(
     {
       id: "decisions",
       title: "When to answer",
-      body: html`<p class="quiet">Each threshold was chosen on the validation questions to reach a target on new questions of their kind. Nothing is guaranteed out of distribution.</p>${tables.decisions.every(({ rows }) => rows.length === 0) ? html`<p class="quiet">No threshold was chosen.</p>` : show(tables.decisions)}${drawFamiliarity(evaluation.familiarity)}`,
+      body: html`<p class="quiet">Each threshold was chosen on the validation questions to reach a target on new questions of their kind. Nothing is guaranteed out of distribution.</p>${tables.decisions.every(({ rows }) => rows.length === 0) ? html`<p class="quiet">${evaluation.decisions?.[0]?.reason ?? "No threshold was chosen."}</p>` : show(tables.decisions)}${drawFamiliarity(evaluation.familiarity)}`,
     },
     {
       id: "reliability",
@@ -165,22 +167,25 @@ const drawSettings = ({ settings }: ReportContent): SafeHtml =>
 /** What the test questions could show at all. */
 function drawPower({
   math_test: { power, mean_conf_acc_correct, mean_conf_acc_incorrect, ...test },
+  units,
 }: ProbeEval): SafeHtml {
+  const words = wordsOfRows(units);
   const lines = [
     power === null || power.smallest_auc === null
       ? null
       : html`<li>With this many test questions, an AUROC of ${formatNumber(power.smallest_auc, 2)} or more would be significant in ${formatPercent(power.power)} of studies.</li>`,
-    html`<li>Mean P(correct) by the accuracy probe: ${formatNumber(mean_conf_acc_correct)} for right answers, ${formatNumber(mean_conf_acc_incorrect)} for wrong ones.</li>`,
-    test.tau_answer === null
+    html`<li>Mean P(correct) by the accuracy probe: ${formatNumber(mean_conf_acc_correct)} for ${words.right}, ${formatNumber(mean_conf_acc_incorrect)} for ${words.wrong}.</li>`,
+    test.tau_answer === null || units !== undefined
       ? null
       : html`<li>Answering only where P(correct) ≥ ${formatNumber(test.tau_answer)} (chosen on validation) keeps ${formatNumber(test.coverage_at_tau, 2)} of the answers, with accuracy ${formatNumber(test.accuracy_at_tau, 2)}.</li>`,
-    html`<li>The SE probe finds answers to questions of high semantic entropy, which it was trained for, with AUROC ${formatNumber(test.scores.se_probe_high_se.auc)}.</li>`,
+    html`<li>The SE probe finds ${words.rows} ${words.to} questions of high semantic entropy, which it was trained for, with AUROC ${formatNumber(test.scores.se_probe_high_se.auc)}.</li>`,
   ].filter((line) => line !== null);
   return html`<ul>${lines}</ul>`;
 }
 
 /** Ways in which a probe can look good without knowing anything. */
-function drawShortcuts({ math_test: test, audit }: ProbeEval): SafeHtml {
+function drawShortcuts({ math_test: test, audit, units }: ProbeEval): SafeHtml {
+  const words = wordsOfRows(units);
   const { shuffled_label_control: shuffled, constant_feature_control: constant } = test;
   const forms = SCORE_NAMES.filter(
     (name) => SCORE_INFO[name].kind === "form" && test.scores[name].auc !== null,
@@ -195,7 +200,7 @@ function drawShortcuts({ math_test: test, audit }: ProbeEval): SafeHtml {
       : html`<li>The accuracy probe trained ${shuffled.repeats} times on shuffled labels has AUROC ${formatNumber(shuffled.auc_mean)} on average (${formatNumber(shuffled.auc_min)} to ${formatNumber(shuffled.auc_max)}); the average should be near 0.5.</li>`,
     constant === null
       ? null
-      : html`<li>An accuracy probe that sees the same features for every answer has AUROC ${formatNumber(constant.auc)}; it should be 0.5.</li>`,
+      : html`<li>An accuracy probe that sees the same features for all ${words.rows} has AUROC ${formatNumber(constant.auc)}; it should be 0.5.</li>`,
     html`<li>Held-out questions that are also training questions: ${shared.length === 0 ? "none" : shared.slice(0, MOST_SHARED).join(", ")}${shared.length > MOST_SHARED ? ` and ${shared.length - MOST_SHARED} more` : ""}.</li>`,
   ].filter((line) => line !== null);
   return html`<ul>${lines}</ul>`;

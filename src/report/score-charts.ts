@@ -2,6 +2,7 @@ import { barX, dot, ruleX, ruleY, text } from "@observablehq/plot";
 import { judgePromise } from "../evaluation/checks.ts";
 import type { ScoreEvaluation } from "../evaluation/evaluate-score.ts";
 import { HELD_OUT_SPLITS, type HeldOutSplit, type ProbeEval } from "../evaluation/probe-eval.ts";
+import { wordsOfRows } from "../evaluation/row-words.ts";
 import { SCORE_INFO, SCORE_NAMES, type ScoreName } from "../evaluation/score-names.ts";
 import { formatInterval, formatNumber, formatPercent } from "../text/format-numbers.ts";
 import { drawChart, lookOf, REFERENCE_LINE } from "./chart.ts";
@@ -18,6 +19,7 @@ const FOREST_RIGHT = 76;
 
 /** Every score's AUROC with its interval, in and out of distribution, by when it is known. */
 export function makeForestFigure(evaluation: ProbeEval): Figure {
+  const words = wordsOfRows(evaluation.units);
   const splits = HELD_OUT_SPLITS.flatMap((split) => {
     const own = evaluation[split];
     return own === undefined ? [] : [{ split, scores: own.scores }];
@@ -46,7 +48,7 @@ export function makeForestFigure(evaluation: ProbeEval): Figure {
           marginLeft: FOREST_LEFT,
           marginRight: FOREST_RIGHT,
           marginTop: 24,
-          x: { domain: [start, 1], label: "AUROC at finding wrong answers", ticks: 5, grid: true },
+          x: { domain: [start, 1], label: `AUROC at finding ${words.wrong}`, ticks: 5, grid: true },
           y: { domain: [rows.length - 0.5, -0.5], axis: null },
           marks: [
             ruleX([0.5], { stroke: "var(--rule)", strokeDasharray: "3 3" }),
@@ -112,9 +114,9 @@ export function makeForestFigure(evaluation: ProbeEval): Figure {
   return {
     name: "scores",
     title: splits.length < 2 ? "Every score" : "Every score, in and out of distribution",
-    heading: "AUROC of every score at finding wrong answers",
+    heading: `AUROC of every score at finding ${words.wrong}`,
     chart,
-    empty: "No score has both right and wrong answers.",
+    empty: `There are no ${words.wrong} or no ${words.right} with a score.`,
     legend:
       chart === null
         ? []

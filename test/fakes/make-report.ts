@@ -5,6 +5,7 @@ import {
   type SplitScores,
 } from "../../src/evaluation/evaluate-split.ts";
 import type { ProbeEval } from "../../src/evaluation/probe-eval.ts";
+import { wordsOfRows } from "../../src/evaluation/row-words.ts";
 import { createRng } from "../../src/math/rng.ts";
 import type { ReportContent, ReportQuestion } from "../../src/report/report-content.ts";
 import { DURING, fillScores } from "./fill-scores.ts";
@@ -66,6 +67,7 @@ export function makeReportContent(text: string): ReportContent {
       ood,
       decisions: [],
       sharedQuestions: [`shared${text}`],
+      words: wordsOfRows(undefined),
     }),
     se_threshold: { method: "best-split", threshold: 0.5 },
     probes: { accuracy_probe: summary, se_probe: summary, entropy_baseline: null },

@@ -128,7 +128,7 @@ async function writeComparison(folder: string, comparison: StudiesComparison): P
 /** A comparison as tables for people: studies by number, with what sets them apart. */
 function describeComparison(comparison: StudiesComparison, look: Look): string {
   const { paint, columns } = look;
-  const { studies, differing, rows, differences, notes } = comparison;
+  const { studies, differing, finds, rows, differences, notes } = comparison;
   const list = studies.flatMap(({ name, settings }, i) => {
     const told = differing.map((key) => `${key} ${settings[key]}`).join(", ");
     return wrap(`${name}${told === "" ? "" : `: ${told}`}`, columns - 5).map(
@@ -140,7 +140,7 @@ function describeComparison(comparison: StudiesComparison, look: Look): string {
   return [
     [paint("bold", "Studies"), ...list, ...same].join("\n"),
     [
-      paint("bold", "Finding wrong answers"),
+      paint("bold", `Finding ${finds}`),
       paint("gray", layOutRow(QUALITY_HEADER, QUALITY_WIDTHS, columns)),
       ...rows.map((row) => layOutRow(qualityCells(row, title(row)), QUALITY_WIDTHS, columns)),
     ].join("\n"),

@@ -82,7 +82,7 @@ export function describeExit(
       ...own(action).map((policy) => layOutRow(cellsOf(policy), WIDTHS, columns)),
       ...explainFirst(own(action)).flatMap(say),
       ...[...new Set(own(action).flatMap(({ reason }) => reason ?? []))].flatMap((reason) =>
-        say(`No threshold: ${reason}`).map((line) => paint("gray", line)),
+        say(`No threshold. ${reason}`).map((line) => paint("gray", line)),
       ),
     ].join("\n");
   return [

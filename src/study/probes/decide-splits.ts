@@ -8,7 +8,7 @@ import type { SplitScores } from "../../evaluation/evaluate-split.ts";
 import type { EvaluatedSplit } from "../../evaluation/probe-eval.ts";
 import { SCORE_NAMES, type ScoreName, type StudyScoreName } from "../../evaluation/score-names.ts";
 import { fitCalibration } from "../../probes/calibration.ts";
-import type { DecisionTarget } from "../../probes/choose-decision-threshold.ts";
+import { type DecisionTarget, NO_DECISION_ON_PARTS } from "../../probes/choose-decision-threshold.ts";
 
 /** The maps that make calibrated probabilities of the probes' scores, fitted on validation rows. */
 export function fitCalibrationMaps({
@@ -32,11 +32,14 @@ export function fitCalibrationMaps({
   };
 }
 
-/** Chooses each target's threshold for each score on `math_val`, and tries it on the other splits. */
+/**
+ * Chooses each target's threshold for each score on `math_val`, and tries it on the other splits.
+ * @param options.isParts rows are parts of answers, for which nothing is promised
+ */
 export function decideSplits(
   scored: readonly { readonly split: EvaluatedSplit; readonly scores: SplitScores }[],
   targets: readonly DecisionTarget[],
-  options: { readonly resamples: number; readonly seed: number },
+  { isParts, ...options }: { readonly resamples: number; readonly seed: number; readonly isParts: boolean },
 ): DecisionEvaluation<EvaluatedSplit>[] {
   const rowsOf = ({ questionGroups, incorrect, byName }: SplitScores, name: ScoreName): DecisionRows => ({
     scores: byName[name],
@@ -48,6 +51,8 @@ export function decideSplits(
   return SCORE_NAMES.flatMap((name) => {
     const calibration = rowsOf(validation, name);
     if (calibration.scores.every(Number.isNaN)) return [];
+    if (isParts)
+      return targets.map((target) => ({ score: name, ...target, ...NO_DECISION_ON_PARTS, achieved: {} }));
     const tried = Object.fromEntries(held.map(({ split, scores }) => [split, rowsOf(scores, name)]));
     return targets.map((target) =>
       evaluateDecision<EvaluatedSplit>(name, target, calibration, tried, options),

@@ -17,6 +17,7 @@ import {
   type ProbeEval,
   type UnfamiliarCount,
 } from "../../evaluation/probe-eval.ts";
+import { wordsOfRows } from "../../evaluation/row-words.ts";
 import {
   momentOf,
   type ProbeMoments,
@@ -130,7 +131,9 @@ export async function* evaluateProbes(
       { kind: "risk", target: targetRisk },
       { kind: "coverage", target: targetCoverage },
     ] as const;
-    const decisions = decideSplits(scored, targets, settings);
+    const [{ dataset }] = study.splits as [(typeof study.splits)[number]];
+    const isParts = dataset.spans !== undefined;
+    const decisions = decideSplits(scored, targets, { ...settings, isParts });
     const audit = auditStudy({
       moments,
       validation: evaluations.math_val!,
@@ -138,6 +141,7 @@ export async function* evaluateProbes(
       ood: evaluations.ood_test ?? null,
       decisions,
       sharedQuestions: findSharedQuestions(train, scored, answers),
+      words: wordsOfRows(isParts ? dataset : undefined),
     });
     const own = [
       ...tauWarnings,

@@ -5,7 +5,11 @@ import { type Json, stableStringify } from "../../formats/json.ts";
 import { quantiles } from "../../math/quantile.ts";
 import { NO_FAMILIARITY } from "../../probes/assess-risk.ts";
 import { fitCalibration } from "../../probes/calibration.ts";
-import { chooseDecisionThreshold, type DecisionTarget } from "../../probes/choose-decision-threshold.ts";
+import {
+  chooseDecisionThreshold,
+  type DecisionTarget,
+  NO_DECISION_ON_PARTS,
+} from "../../probes/choose-decision-threshold.ts";
 import { describeProbe, trainEntropyBaseline } from "../../probes/describe-probe.ts";
 import { fitFamiliarity } from "../../probes/familiarity.ts";
 import { PROBE_FORMAT } from "../../probes/parse-probe.ts";
@@ -272,15 +276,12 @@ async function calibrateProbe(
     decisions: targets.map((target) => ({
       ...target,
       ...(isUnitPosition(validation.position)
-        ? { threshold: null, reason: PARTS }
+        ? NO_DECISION_ON_PARTS
         : chooseDecisionThreshold(scores, incorrect, questionGroups, target)),
     })),
     asking: generationConfig,
   };
 }
-
-/** Why a probe of parts of answers decides nothing. */
-const PARTS = "its rows are parts of answers, so a threshold for them would promise nothing about answers";
 
 const DECILES = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
 

@@ -72,7 +72,7 @@ describe("probes at each step of a chain", () => {
   });
 
   it("are evaluated pooled, within answers and over the chain, and decide nothing about answers", async () => {
-    const { units, warnings } = await evaluationOf();
+    const { units, warnings, decisions, audit } = await evaluationOf();
     expect(warnings.map(({ code }) => code)).toContain("unlabeled-rows");
     expect(units).toMatchObject({ label: "final-incorrect", position: "step-end" });
     const { math_test: test, math_val: val } = units!.splits;
@@ -97,8 +97,25 @@ describe("probes at each step of a chain", () => {
     expect(probe.label).toBeUndefined();
     expect(probe.decisions.map(({ threshold, reason }) => [threshold, reason])[0]).toEqual([
       null,
-      expect.stringMatching(/parts of answers/),
+      expect.stringMatching(/^Each row is a part of an answer/),
     ]);
+    expect(decisions!.length).toBeGreaterThan(0);
+    for (const { threshold, achieved } of decisions!) expect([threshold, achieved]).toEqual([null, {}]);
+    expect(audit.checks.find(({ id }) => id === "promises")).toMatchObject({
+      status: "unknown",
+      finding: expect.stringMatching(/^Each row is a part of an answer/),
+    });
+  });
+
+  it("are called steps, and not answers, on the terminal and in the report", async () => {
+    const said = await sep("eval");
+    expect(said).toMatch(/math_test +test: \d+ steps in answers to \d+ questions, \d+% in wrong answers/);
+    expect(said).toMatch(/finds steps in wrong answers\?/);
+    expect(said).toMatch(/No threshold\. Each row is a part of an answer/);
+    const page = await readFile(workspace.report, "utf8");
+    expect(page).toContain("How well each score finds steps in wrong answers");
+    expect(page).toContain("AUROC at finding steps in wrong answers");
+    expect(page).not.toContain("How well each score finds wrong answers");
   });
 
   it("learn which step's arithmetic fails, and name the label in their files", {
@@ -109,6 +126,7 @@ describe("probes at each step of a chain", () => {
     await sep("eval");
     const { units } = await evaluationOf();
     expect(units).toMatchObject({ label: "step-incorrect", position: "step-end" });
+    expect(await readFile(workspace.report, "utf8")).toContain("How well each score finds wrong steps");
     expect((await loadProbe(workspace.accuracyProbe)).label).toBe("step-incorrect");
     expect(await sep("probe", "info", workspace.accuracyProbe)).toMatch(
       /a step whose arithmetic does not hold/,
