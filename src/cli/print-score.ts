@@ -1,5 +1,6 @@
 import { ROWS_PER_PASS } from "../checkpoint/load-model.ts";
 import { SepError } from "../errors.ts";
+import { nameOfPart } from "../evaluation/row-words.ts";
 import { asRow, stringField } from "../formats/row-fields.ts";
 import { mapConcurrently } from "../net/map-concurrently.ts";
 import type { QuestionScorer, ScoredQuestion } from "../serve/score-question.ts";
@@ -9,8 +10,15 @@ import { type Paint, wrap } from "./terminal.ts";
 /** What a risk means, of as many cases as can be pictured. */
 const MEANINGS = {
   incorrect: (count) => `of 100 such answers ${count} are wrong`,
+  "final-incorrect": (count) => `of 100 such answers ${count} are wrong`,
   "high-semantic-entropy": (count) => `of 100 such questions ${count} get answers that disagree in meaning`,
-} as const satisfies Record<ScoredQuestion["risk_of"], (count: string) => string>;
+  "step-incorrect": (count, part) => `of 100 such ${part}s ${count} are wrong`,
+  spans: (count, part) => `of 100 such ${part}s ${count} are wrong`,
+  inconsistent: (count, part) => `of 100 such ${part}s ${count} are not entailed by other samples`,
+  clusters: (count, part) => `of 100 such ${part}s ${count} leave open what the answer will mean`,
+  "not-settled": (count, part) => `of 100 such ${part}s ${count} come before the answer is settled`,
+  "forced-incorrect": (count, part) => `of 100 such ${part}s ${count} would end in a wrong answer`,
+} as const satisfies Record<ScoredQuestion["risk_of"], (count: string, part: string) => string>;
 
 /** One scored question for people. */
 export function describeScore(scored: ScoredQuestion, paint: Paint, columns: number): string {
@@ -26,6 +34,7 @@ export function describeScore(scored: ScoredQuestion, paint: Paint, columns: num
     familiarity,
     warnings,
   } = scored;
+  const part = nameOfPart(read_at?.position);
   const colour = decision === "abstain" ? "yellow" : "green";
   const where = read_at === null ? "" : `, read at ${read_at.position} ${JSON.stringify(read_at.token)}`;
   const rows: readonly (readonly [string, string])[] = [
@@ -33,9 +42,9 @@ export function describeScore(scored: ScoredQuestion, paint: Paint, columns: num
     [
       "Risk",
       risk !== null
-        ? `${risk < 0.01 ? formatSignificant(risk, 2) : formatNumber(risk, 2)}: ${MEANINGS[risk_of](formatOfHundred(risk))} (score ${formatNumber(score)}${where})`
+        ? `${risk < 0.01 ? formatSignificant(risk, 2) : formatNumber(risk, 2)}: ${MEANINGS[risk_of](formatOfHundred(risk), part)} (score ${formatNumber(score)}${where})`
         : score !== null
-          ? `not calibrated; score ${formatNumber(score)}${where}, higher for ${HIGHER_FOR[risk_of]}`
+          ? `not calibrated; score ${formatNumber(score)}${where}, higher for ${HIGHER_FOR[risk_of](part)}`
           : "unknown",
     ],
     ...(familiarity === null ? [] : [["Question", describeFamiliarity(familiarity, paint)] as const]),
@@ -64,9 +73,16 @@ export function describeScore(scored: ScoredQuestion, paint: Paint, columns: num
 }
 
 const HIGHER_FOR = {
-  incorrect: "wrong answers",
-  "high-semantic-entropy": "answers that disagree in meaning",
-} as const satisfies Record<ScoredQuestion["risk_of"], string>;
+  incorrect: () => "wrong answers",
+  "final-incorrect": () => "wrong answers",
+  "high-semantic-entropy": () => "answers that disagree in meaning",
+  "step-incorrect": (part) => `wrong ${part}s`,
+  spans: (part) => `wrong ${part}s`,
+  inconsistent: (part) => `${part}s that other samples do not entail`,
+  clusters: (part) => `${part}s that leave open what the answer will mean`,
+  "not-settled": (part) => `${part}s before the answer is settled`,
+  "forced-incorrect": (part) => `${part}s that would end in a wrong answer`,
+} as const satisfies Record<ScoredQuestion["risk_of"], (part: string) => string>;
 
 function describeFamiliarity(
   { distance, p_value, is_unfamiliar }: NonNullable<ScoredQuestion["familiarity"]>,

@@ -34,6 +34,9 @@ const PARTS: Readonly<Record<string, string>> = {
   spans: "span",
 };
 
+/** "step" of `step-end`; "part" of a position that is none of parts. */
+export const nameOfPart = (position: string | undefined): string => PARTS[position ?? ""] ?? "part";
+
 const LABELS: Readonly<Record<Exclude<RowLabel, "final-incorrect">, readonly [string, string]>> = {
   "step-incorrect": ["wrong", "right"],
   spans: ["wrong", "right"],
@@ -46,7 +49,7 @@ export function wordsOfRows(
   parts: { readonly label: RowLabel; readonly position: string } | undefined,
 ): RowWords {
   if (parts === undefined) return nameRows("answer", ["wrong", "right"], "to");
-  const row = PARTS[parts.position] ?? "part";
+  const row = nameOfPart(parts.position);
   if (parts.label !== "final-incorrect") return nameRows(row, LABELS[parts.label], "in answers to");
   return {
     rows: `${row}s`,

@@ -329,7 +329,10 @@ describe("the other routes", () => {
     const get = async (path: string): Promise<Body> => (await server.app.request(path)).json();
     expect((await get("/v1/models")).data).toMatchObject([{ id: "mine" }]);
     expect(await get("/v1/models/other")).toMatchObject({ error: { code: "model_not_found" } });
-    expect((await get("/v1/probes")).data).toMatchObject([{ id: "after" }, { id: "before" }]);
+    expect((await get("/v1/probes")).data).toMatchObject([
+      { id: "after", risk_of: "incorrect" },
+      { id: "before" },
+    ]);
     expect(await get("/nowhere")).toMatchObject({ error: { code: "unknown_route" } });
     await chat(server, {});
     const text = await (await server.app.request("/metrics")).text();

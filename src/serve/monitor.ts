@@ -34,14 +34,20 @@ export type AssessmentChoice = {
   readonly [Key in keyof AssessRiskOptions]?: AssessRiskOptions[Key] | undefined;
 };
 
+/** `incorrect` is of the whole answer, as is `final-incorrect`; other labels are of its last step, sentence or span. */
+export type RiskOf = Probe["target"] | NonNullable<Probe["label"]>;
+
+export const riskOf = ({ target, label }: Pick<Probe, "target" | "label">): RiskOf =>
+  target === "incorrect" ? (label ?? target) : target;
+
 /** What a probe says of an answer. Missing numbers are null. */
 export interface AnswerAssessment {
   /** P(label 1) as the probe says it, in [0, 1]; null if the answer has no token at the probe's position. */
   readonly score: number | null;
   /** Calibrated P(label 1), in [0, 1]; also null if the probe has no calibration map. */
   readonly risk: number | null;
-  /** What the risk is of. */
-  readonly risk_of: Probe["target"];
+  /** What the risk is of: the probe's label where it has one, else its target. */
+  readonly risk_of: RiskOf;
   readonly decision: RiskAssessment["decision"];
   readonly abstain_reason: RiskAssessment["abstain_reason"];
   /** How unlike the training questions' states the one that was read is; null without one, or a record of theirs. */
@@ -300,10 +306,10 @@ function describe(
   const isUnfamiliar = assessed.familiarity?.is_unfamiliar === true;
   return {
     ...assessed,
-    risk_of: probe.target,
+    risk_of: riskOf(probe),
     guarantee:
       decision?.threshold?.guarantee ??
-      `No decision: ${decision?.reason ?? `the probe has no threshold of ${decide}.`}`,
+      `No decision. ${decision?.reason ?? `The probe has no threshold of ${decide}.`}`,
     warnings: [
       ...(isUnfamiliar
         ? [`${UNFAMILIAR}${unfamiliar === "refuse" ? " It is therefore not answered." : ""}`]

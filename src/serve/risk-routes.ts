@@ -6,7 +6,7 @@ import type { ChatMessage } from "../engine/tokenizer/chat-template.ts";
 import { createDeadline } from "../net/deadline.ts";
 import type { RouteParts } from "./answer-routes.ts";
 import { ApiError } from "./api-error.ts";
-import { type AnswerAssessment, type TokenRisk, warnOfGiven } from "./monitor.ts";
+import { type AnswerAssessment, riskOf, type TokenRisk, warnOfGiven } from "./monitor.ts";
 import { lengthOf, requireReadable } from "./prepare-answer.ts";
 import { readJson } from "./read-json.ts";
 import { describeGivenSpans, describeSentences, type SpanRisk } from "./sentence-risks.ts";
@@ -104,6 +104,7 @@ const describeServed = ({ name, sha256, probe, decide }: ServedProbe) => ({
   sha256,
   kind: probe.kind,
   target: probe.target,
+  risk_of: riskOf(probe),
   place: probe.position,
   layer: probe.layer,
   layer_count: probe.layer_count,

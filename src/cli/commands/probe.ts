@@ -1,6 +1,8 @@
 import { z } from "zod";
 import { nameObserver } from "../../engine/observation.ts";
+import { isUnitPosition } from "../../engine/places.ts";
 import { SepError } from "../../errors.ts";
+import { wordsOfRows } from "../../evaluation/row-words.ts";
 import { splitProbe } from "../../probes/encode-probe.ts";
 import { PROBE_EXPORT_FORMATS } from "../../probes/export-probe.ts";
 import type { Probe, UntrainedProbe } from "../../probes/probe.ts";
@@ -100,6 +102,7 @@ function describeProbeFile(probe: Probe | UntrainedProbe): readonly (readonly [s
     ];
   }
   const { source, training, layer, layer_count, C, familiarity } = probe;
+  const words = wordsOfRows(partsOf(probe));
   const layers =
     layer === null
       ? ""
@@ -124,7 +127,7 @@ function describeProbeFile(probe: Probe | UntrainedProbe): readonly (readonly [s
     ["generation", describeGeneration(probe)],
     [
       "training",
-      `${training.row_count} answers to ${training.question_count} questions, ${training.positive_count} of label 1, seed ${training.seed}`,
+      `${training.row_count} ${words.rows} ${words.to} ${training.question_count} questions, ${training.positive_count} of label 1, seed ${training.seed}`,
     ],
     ["AUROC", describeAuroc(probe)],
     ["calibration", describeMap(probe)],
@@ -148,6 +151,12 @@ function describeProbeFile(probe: Probe | UntrainedProbe): readonly (readonly [s
     ...probe.warnings.map(({ code, message }) => [code, message] as const),
   ];
 }
+
+/** What the rows are parts of answers by; a probe that pools `every-token` reads whole answers. */
+const partsOf = ({ position, pooling }: Probe): Parameters<typeof wordsOfRows>[0] =>
+  position === null || !isUnitPosition(position) || (pooling !== undefined && position === "every-token")
+    ? undefined
+    : { position, label: "final-incorrect" };
 
 function describePlace({ position, pooling }: Probe): string {
   if (pooling === undefined) return position ?? "nothing";

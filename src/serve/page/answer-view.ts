@@ -120,10 +120,18 @@ const ACTIONS = {
   resampled: "More answers were drawn, and the commonest meaning is given.",
   escalated: "Another model was asked.",
 } as const;
-const TARGETS = {
+/** What the risk is the probability of. */
+export const RISKS: Readonly<Record<AnswerRisk["risk_of"], string>> = {
   incorrect: "that the answer is wrong",
+  "final-incorrect": "that the answer is wrong",
   "high-semantic-entropy": "that further answers would mean something else",
-} as const;
+  "step-incorrect": "that the last step does not hold",
+  spans: "that the last span is wrong",
+  inconsistent: "that other answers do not entail the last sentence",
+  clusters: "that answers going on from the last sentence disagree in meaning",
+  "not-settled": "that the answer is not settled yet",
+  "forced-incorrect": "that an answer given at the last step would be wrong",
+};
 const REASONS = {
   risk: "its risk is above the threshold",
   unfamiliar: "the question is unlike those that the probe was trained on",
@@ -163,7 +171,7 @@ function describeVerdict(risk: AnswerRisk): HTMLElement {
       element(
         "p",
         { class: "quiet" },
-        `The risk is the probability ${TARGETS[risk.risk_of]}. ${risk.guarantee}`,
+        `The risk is the probability ${RISKS[risk.risk_of]}. ${risk.guarantee}`,
       ),
     ),
   );

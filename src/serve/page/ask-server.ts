@@ -26,7 +26,7 @@ export type AnswerEvent =
 
 export interface ListedProbe {
   readonly id: string;
-  readonly target: AnswerRisk["risk_of"];
+  readonly risk_of: AnswerRisk["risk_of"];
   readonly place: string | null;
   readonly layer: number | null;
 }

@@ -1,4 +1,4 @@
-import { createAnswerView, drawEntropy, MORE_SAMPLES } from "./answer-view.ts";
+import { createAnswerView, drawEntropy, MORE_SAMPLES, RISKS } from "./answer-view.ts";
 import { type Asked, loadServer, type Message, measureEntropy, streamAnswer } from "./ask-server.ts";
 import { element, find } from "./element.ts";
 import { drawLegend } from "./risk-scale.ts";
@@ -51,12 +51,11 @@ async function showServer(): Promise<void> {
     const describe = (): void => {
       const probe = probes.find(({ id }) => id === picker.value);
       if (probe === undefined) return;
-      const target = probe.target === "incorrect" ? "wrong answers" : "high semantic entropy";
       const where =
         probe.place === null
           ? "reads the entropy of the reasoning"
           : `reads layer ${probe.layer} at ${probe.place}`;
-      about.textContent = `This probe finds ${target}: it ${where}.`;
+      about.textContent = `This probe gives the probability ${RISKS[probe.risk_of]}. It ${where}.`;
     };
     picker.addEventListener("change", describe);
     describe();

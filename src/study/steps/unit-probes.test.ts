@@ -17,7 +17,7 @@ const STUDY = ["--limit", "60", "--runs", "2", "--max-new-tokens", "70", "--laye
 
 async function sep(...args: string[]): Promise<string> {
   const cli = createFakeCli();
-  const out = args[0] === "probe" ? [] : ["--out", root];
+  const out = args[0] === "probe" || args[0] === "score" ? [] : ["--out", root];
   const code = await runCli([...args, ...out], cli.context);
   expect(code, cli.stderr()).toBe(0);
   return cli.stdout() + cli.stderr();
@@ -131,6 +131,12 @@ describe("probes at each step of a chain", () => {
     expect(await sep("probe", "info", workspace.accuracyProbe)).toMatch(
       /a step whose arithmetic does not hold/,
     );
+    // not that the answer is wrong
+    const ask = ["score", "--probe", workspace.accuracyProbe, "What is 17 + 25?"];
+    expect((await sep(...ask)).replace(/\s+/g, " ")).toMatch(
+      /of 100 such steps .+ are wrong|higher for wrong steps/,
+    );
+    expect(JSON.parse(await sep(...ask, "--json", "--quiet"))).toMatchObject({ risk_of: "step-incorrect" });
     const train = await readProbeDataset(workspace.probeDataset("math_train"));
     const [fails, holds] = [0, 1].map((value) => train.correct.filter((each) => each === value).length);
     expect(fails).toBeGreaterThan(10);
