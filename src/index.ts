@@ -254,6 +254,7 @@ export type { Question } from "./samples/question.ts";
 export { UNANSWERABLE, type Unanswerable } from "./samples/question-formats.ts";
 export { type LoadedRuns, readRuns } from "./samples/read-runs.ts";
 export type { RunRecord } from "./samples/run-record.ts";
+export type { RiskOf } from "./serve/monitor.ts";
 export type {
   QuestionScorer,
   ScoredQuestion,
