@@ -140,7 +140,7 @@ describe("scoreQuestion", () => {
     const none = await scoreQuestion(model, always, QUESTION, { decide: "coverage" });
     expect(none).toMatchObject({
       decision: null,
-      guarantee: "No decision: the probe has no threshold of coverage.",
+      guarantee: "No decision. The probe has no threshold of coverage.",
     });
     expect(() => createScorer(model, probeOf(model, "last-token"), { skipAbstained: true })).toThrow(
       /before-generation/,
