@@ -50,7 +50,7 @@ export function describeEvaluation(
     ...(blocks.some((block) => block.includes("≤"))
       ? [`≤ marks the smallest p-value that ${evaluation.settings.permutations} permutations can give.`]
       : []),
-    ...explainAuroc(evaluation).map((text) => wrap(text, columns).join("\n")),
+    ...explainAuroc(evaluation, words).map((text) => wrap(text, columns).join("\n")),
     ...[nameObserver(evaluation.source)].flatMap((line) => (line === null ? [] : [`Observer: ${line}.`])),
     wrap(
       `Semantic entropy above ${formatNumber(threshold)} nats (${method}) counts as high.${describeProbes(evaluation)}`,
@@ -71,12 +71,12 @@ interface DescribeEvaluationOptions {
 }
 
 /** What the number of the first row means; nothing where there is none. */
-function explainAuroc({ math_test: test, units }: ProbeEval): string[] {
+function explainAuroc({ math_test: test }: ProbeEval, words: RowWords): string[] {
   const auc = test?.scores.accuracy_probe.auc ?? null;
   if (auc === null) return [];
   const found = formatNumber(auc, 2);
   return [
-    `AUROC ${found}: of 100 pairs of ${wordsOfRows(units).pair} on test questions, the accuracy probe gives the first the higher score in ${formatOfHundred(auc)}; tossing a coin would in 50.`,
+    `AUROC ${found}: of 100 pairs of ${words.pair} on test questions, the accuracy probe gives the first the higher score in ${formatOfHundred(auc)}; tossing a coin would in 50.`,
   ];
 }
 

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { nameObserver } from "../../engine/observation.ts";
 import { isUnitPosition } from "../../engine/places.ts";
 import { SepError } from "../../errors.ts";
-import { wordsOfRows } from "../../evaluation/row-words.ts";
+import { nameOfPart, wordsOfRows } from "../../evaluation/row-words.ts";
 import { splitProbe } from "../../probes/encode-probe.ts";
 import { PROBE_EXPORT_FORMATS } from "../../probes/export-probe.ts";
 import type { Probe, UntrainedProbe } from "../../probes/probe.ts";
@@ -160,7 +160,7 @@ const partsOf = ({ position, pooling }: Probe): Parameters<typeof wordsOfRows>[0
 
 function describePlace({ position, pooling }: Probe): string {
   if (pooling === undefined) return position ?? "nothing";
-  const spans = position === "every-token" ? "the answer" : `each ${position?.replace(/-end$|s$/, "")}`;
+  const spans = position === "every-token" ? "the answer" : `each ${nameOfPart(position ?? undefined)}`;
   const window = pooling.window === null ? "" : ` of ${pooling.window} tokens`;
   return `all tokens of ${spans} (${pooling.method}${window})`;
 }

@@ -131,9 +131,8 @@ export async function* evaluateProbes(
       { kind: "risk", target: targetRisk },
       { kind: "coverage", target: targetCoverage },
     ] as const;
-    const [{ dataset }] = study.splits as [(typeof study.splits)[number]];
-    const isParts = dataset.spans !== undefined;
-    const decisions = decideSplits(scored, targets, { ...settings, isParts });
+    const parts = await evaluateParts(workspace, study.splits, settings);
+    const decisions = decideSplits(scored, targets, { ...settings, isParts: parts.units !== undefined });
     const audit = auditStudy({
       moments,
       validation: evaluations.math_val!,
@@ -141,7 +140,7 @@ export async function* evaluateProbes(
       ood: evaluations.ood_test ?? null,
       decisions,
       sharedQuestions: findSharedQuestions(train, scored, answers),
-      words: wordsOfRows(isParts ? dataset : undefined),
+      words: wordsOfRows(parts.units),
     });
     const own = [
       ...tauWarnings,
@@ -157,7 +156,7 @@ export async function* evaluateProbes(
       calibration_maps: maps,
       decisions,
       familiarity: await evaluateFamiliarity(probes, study.splits),
-      ...(await evaluateParts(workspace, study.splits, settings)),
+      ...parts,
     };
     await writeAtomic(workspace.probeEval, `${stableStringify(evaluation as unknown as Json, 2)}\n`);
     yield { kind: "advanced", ...STEP, done: total, total, detail: "thresholds" };
